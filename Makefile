@@ -1,0 +1,101 @@
+# Beyond the Next Click: `make help` lists what can be made. Everything runs in .venv,
+# which the first command makes (a few minutes) and later ones reuse.
+
+PYTHON    ?= python3
+PORT      ?= 8000
+# tests run in this many processes, each with one thread
+WORKERS   ?= 2
+# for pip, e.g. PIP_FLAGS="--index-url ..." to take a particular build of torch
+PIP_FLAGS ?=
+# for jupyter-book, e.g. BOOK_FLAGS=--all to build unchanged pages again
+BOOK_FLAGS ?=
+# for pytest, e.g. PYTEST_FLAGS="-k losses"
+PYTEST_FLAGS ?=
+# `make notebooks NB=book/06_intentions.ipynb` executes this one only
+NB ?= $(NOTEBOOKS)
+
+VENV  := .venv
+BIN   := $(VENV)/bin
+READY := $(VENV)/.ready
+NOTEBOOKS := $(sort $(shell find book -name '*.ipynb' \
+	-not -path '*/_build/*' -not -path '*/.ipynb_checkpoints/*'))
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help install book serve notebooks clean-notebooks \
+	test lint format types site-check nbval unit test-slow clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' \
+		$(MAKEFILE_LIST)
+
+install: $(READY) ## make the virtual environment .venv
+
+# The stamp is newer than both files exactly when .venv holds what they ask for.
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit( \
+		"Python 3.10 or newer is needed; set PYTHON=/path/to/python3")'
+	@echo "Installing into $(VENV): this takes a few minutes, once."
+	test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --prefer-binary $(PIP_FLAGS) \
+		-r requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps $(PIP_FLAGS) --editable .
+	@touch $@
+
+book: $(READY) ## build the site into _build/html
+	$(BIN)/jupyter-book build . -n -W --keep-going $(BOOK_FLAGS)
+
+serve: book ## build the site and serve it on this machine (PORT=8000)
+	$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+notebooks: $(READY) ## execute the notebooks in place (one only: NB=path)
+	@for notebook in $(NB); do \
+		OMP_NUM_THREADS=1 $(BIN)/jupyter nbconvert --to notebook --execute \
+			--inplace --ExecutePreprocessor.store_widget_state=False \
+			--ExecutePreprocessor.record_timing=False "$$notebook" \
+			|| exit 1; \
+	done
+	$(BIN)/python tools/clean_notebooks.py $(NB)
+
+clean-notebooks: $(READY) ## strip private metadata from the notebooks
+	$(BIN)/python tools/clean_notebooks.py $(NB)
+
+# Cheap checks first; the unit tests last, so that their closing line is the last line.
+test: lint types site-check nbval unit ## everything that has to pass
+
+lint: $(READY) ## ruff, and notebooks executed in order and without private metadata
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python tools/clean_notebooks.py --check $(NOTEBOOKS)
+
+format: $(READY) ## let ruff repair what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(READY) ## mypy on the package
+	$(BIN)/mypy
+
+# --all: Sphinx would stay silent about pages that it has already read.
+site-check: $(READY) ## build every page of the site anew, warnings are errors
+	$(BIN)/jupyter-book build . -n -W --keep-going --all
+
+nbval: $(READY) ## run the notebooks and compare with their stored outputs
+ifeq ($(NOTEBOOKS),)
+	@echo "There are no notebooks under book/ yet."
+else
+	OMP_NUM_THREADS=1 $(BIN)/pytest --nbval-lax --nbval-current-env \
+		--nbval-cell-timeout=300 -n $(WORKERS) --dist loadfile \
+		$(NOTEBOOKS) $(PYTEST_FLAGS)
+endif
+
+unit: $(READY) ## pytest on tests/, without those marked slow
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" -n $(WORKERS) --dist loadfile \
+		--durations=5 tests $(PYTEST_FLAGS)
+
+test-slow: $(READY) ## the tests marked slow
+	$(BIN)/pytest -m slow tests $(PYTEST_FLAGS)
+
+clean: ## remove .venv, the built site and all caches
+	rm -rf $(VENV) _build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name .git -prune -o -type d \
+		\( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +

@@ -1,0 +1,279 @@
+"""From click sequences to training steps: windows, (u, t) pairs, groups, packed rows.
+
+A pair (u, t) splits a user's clicks into a past x_1..x_t and a future x_{t+1}..x_T.
+An epoch visits every pair once. A step is G groups of B pairs, and the pairs of a group
+are each other's negatives. Which pairs meet in a step is one question (`steps`), how
+they are encoded another: one by one (`padded`, the paper's way) or together
+(`packed`, far cheaper, the same values). Chapter 10.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from disrec_mini.interactions import Interactions
+
+Array = np.ndarray
+
+WIDTHS = (16, 32, 64, 96, 128, 160, 192)  # tokens in a packed row, or the longest
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Training sequences no longer than max_len + 1 clicks.
+
+    items : (n,) all windows' clicks, one after the other.
+    start, length : (W,) where each window begins in `items`, and its clicks.
+    user : (W,) whose window it is.
+    """
+
+    items: Array
+    start: Array
+    length: Array
+    user: Array
+
+    @property
+    def n_pairs(self) -> int:
+        """Number of (u, t) pairs: one for every two neighbouring clicks."""
+        return int((self.length - 1).sum())
+
+
+def make_windows(train: Interactions, max_len: int) -> Windows:
+    """Cut users into windows of max_len + 1 clicks that share one click.
+
+    Every split of a user lies inside exactly one window, so both its past and its
+    future have at most max_len clicks. Users with one click have no pair: no window.
+    """
+    splits = np.maximum(train.lengths - 1, 0)
+    n_windows = -(-splits // max_len)  # ceil
+    user = np.repeat(np.arange(train.n_users), n_windows)
+    nth = np.arange(len(user)) - np.repeat(np.cumsum(n_windows) - n_windows, n_windows)
+    start = train.offsets[user] + nth * max_len
+    length = np.minimum(splits[user] - nth * max_len, max_len) + 1
+    return Windows(train.items, start, length, user)
+
+
+@dataclass(frozen=True)
+class Step:
+    """The pairs of one optimiser step, group after group.
+
+    window, t : (P,) the pair's window and its split point, 1 <= t < window length.
+    bounds : (G + 1,) group g holds the pairs bounds[g] .. bounds[g+1] - 1.
+    drawn : (P,) one position of each future, t <= drawn < length (counted from 0),
+        for variants 2 and 3.
+    """
+
+    window: Array
+    t: Array
+    bounds: Array
+    drawn: Array
+
+
+def n_steps(windows: Windows, group_size: int, groups: int) -> int:
+    """Steps in an epoch."""
+    return -(-windows.n_pairs // (group_size * groups))
+
+
+def steps(
+    windows: Windows,
+    group_size: int,
+    groups: int,
+    rng: np.random.Generator,
+    horizon: int | None = None,
+) -> Iterator[Step]:
+    """One epoch: every pair once, in random order, in groups without repeated users.
+
+    A window's pairs are drawn into visits of at most `groups` pairs, the visits are
+    shuffled and laid end to end, and every group_size * groups pairs make a step. In a
+    step the pairs, ordered by (random user, random key), are dealt round-robin, so a
+    group holds a user twice only if the user has more than G pairs in the step. With
+    groups = 1 each visit is one pair: the paper's uniform sampling of (u, t).
+
+    Parameters
+    ----------
+    horizon : variants 2 and 3: how far ahead `drawn` may lie; None: the whole future.
+    """
+    window, t = _all_pairs(windows)
+    order = np.lexsort((rng.random(len(t)), window))  # shuffled inside each window
+    visit = window * len(t) + (t - 1) // groups  # the nth pair of a window has t = n
+    order = order[np.argsort(_random_keys(visit, rng), kind="stable")]
+    size = group_size * groups
+    for first in range(0, len(order), size):
+        chosen = order[first : first + size]
+        yield _deal(windows, window[chosen], t[chosen], group_size, rng, horizon)
+
+
+def _all_pairs(windows: Windows) -> tuple[Array, Array]:
+    """(P,) window and (P,) t of every pair, window by window, t = 1, 2, ..."""
+    splits = windows.length - 1
+    window = np.repeat(np.arange(len(splits)), splits)
+    t = np.arange(len(window)) - np.repeat(np.cumsum(splits) - splits, splits) + 1
+    return window, t
+
+
+def _random_keys(group: Array, rng: np.random.Generator) -> Array:
+    """One random number for each different value of a sorted array, repeated."""
+    new = np.r_[True, group[1:] != group[:-1]]
+    return rng.random(int(new.sum()))[np.cumsum(new) - 1]
+
+
+def _deal(
+    windows: Windows,
+    window: Array,
+    t: Array,
+    group_size: int,
+    rng: np.random.Generator,
+    horizon: int | None,
+) -> Step:
+    """Deal pairs round-robin; a short last step has equal, smaller groups."""
+    user = windows.user[window]
+    _, of_user = np.unique(user, return_inverse=True)
+    user_key = rng.random(int(of_user.max()) + 1)[of_user]
+    order = np.lexsort((rng.random(len(t)), user_key))
+    n_groups = -(-len(t) // group_size)
+    hand = np.argsort(np.arange(len(t)) % n_groups, kind="stable")
+    order = order[hand]
+    window, t = window[order], t[order]
+    sizes = np.bincount(np.arange(len(t)) % n_groups, minlength=n_groups)
+    future = windows.length[window] - t
+    reach = future if horizon is None else np.minimum(future, horizon)
+    drawn = t + rng.integers(0, reach)
+    return Step(window, t, np.r_[0, np.cumsum(sizes)], drawn)
+
+
+def pair_items(windows: Windows, step: Step) -> tuple[Tensor, Tensor]:
+    """(P,) ids of the next clicks x_{t+1}, (P,) ids of the drawn future clicks."""
+    start = windows.start[step.window]
+    target = windows.items[start + step.t]
+    drawn = windows.items[start + step.drawn]
+    return torch.from_numpy(target), torch.from_numpy(drawn)
+
+
+# -- pair by pair ----------------------------------------------------------------------
+
+
+def padded(
+    windows: Windows, step: Step, role: str, width: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """Each pair's past, or reversed future, as a right-padded row of its own.
+
+    Parameters
+    ----------
+    role : "past" for x_1..x_t, "future" for x_T, ..., x_{t+1}.
+    width : columns; None for the longest row.
+
+    Returns
+    -------
+    items (P, width) int64, lengths (P,) int64.
+    """
+    start, length = windows.start[step.window], windows.length[step.window]
+    lengths = step.t if role == "past" else length - step.t
+    column = np.arange(int(lengths.max()) if width is None else width)
+    if role == "past":
+        index = start[:, None] + column
+    else:
+        index = (start + length - 1)[:, None] - column
+    inside = column < lengths[:, None]
+    items = np.where(inside, windows.items[np.where(inside, index, 0)], 0)
+    return torch.from_numpy(items), torch.from_numpy(lengths.astype(np.int64))
+
+
+# -- packed ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Several sequences side by side in rows of equal width.
+
+    items, position, segment : (R, T) int64: the click (0 = padding), its place in its
+        own sequence, the number of its sequence (-1 = padding).
+    """
+
+    items: Tensor
+    position: Tensor
+    segment: Tensor
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A step with every window encoded once.
+
+    blocks : short sequences in narrow rows, long ones in wide rows. The tokens of all
+        blocks, laid end to end, are numbered from 0.
+    past, future : (P,) int64, the token that ends each pair's past, and its reversed
+        future (None when futures are not encoded).
+    """
+
+    blocks: list[Rows]
+    past: Tensor
+    future: Tensor | None
+
+    def to(self, device: torch.device) -> "Packed":
+        """The same on another device."""
+        blocks = [Rows(*(x.to(device) for x in vars(b).values())) for b in self.blocks]
+        future = None if self.future is None else self.future.to(device)
+        return Packed(blocks, self.past.to(device), future)
+
+
+def packed(windows: Windows, step: Step, with_future: bool) -> Packed:
+    """Encode every window once for all its pairs in the step.
+
+    The pasts x_1..x_t of a window are prefixes of its longest past; its reversed
+    futures x_T..x_{t+1} are prefixes of its longest reversed future. So a window needs
+    at most two sequences, and a pair is a token in each.
+    """
+    window, pair = np.unique(step.window, return_inverse=True)
+    start, length = windows.start[window], windows.length[window]
+    longest = np.zeros(len(window), np.int64)
+    np.maximum.at(longest, pair, step.t)
+    first, stride, size = start, np.ones_like(start), longest
+    if with_future:
+        shortest = length.copy()
+        np.minimum.at(shortest, pair, step.t)
+        first = np.r_[first, start + length - 1]
+        stride = np.r_[stride, -np.ones_like(start)]
+        size = np.r_[size, length - shortest]
+    token, shapes = _place(size)
+    segment = np.repeat(np.arange(len(size)), size)
+    place = np.arange(len(segment)) - np.repeat(np.cumsum(size) - size, size)
+    slot = token[segment] + place
+    rows = np.zeros((3, sum(n * width for n, width in shapes)), np.int64)
+    rows[2] = -1
+    rows[0, slot] = windows.items[first[segment] + stride[segment] * place]
+    rows[1, slot] = place
+    rows[2, slot] = segment
+    ends = np.cumsum([n * width for n, width in shapes])[:-1]
+    blocks = [
+        Rows(*torch.from_numpy(block).unflatten(1, shape))
+        for block, shape in zip(np.split(rows, ends, axis=1), shapes, strict=True)
+    ]
+    past, future = torch.from_numpy(token[pair] + step.t - 1), None
+    if with_future:
+        reach = length[pair] - step.t
+        future = torch.from_numpy(token[len(window) + pair] + reach - 1)
+    return Packed(blocks, past, future)
+
+
+def _place(size: Array) -> tuple[Array, list[tuple[int, int]]]:
+    """First token of each sequence, and (R, T) of each block of rows.
+
+    Within a block the longest sequences come first, next fit.
+    """
+    width = np.full(len(size), int(size.max()))
+    for narrow in reversed(WIDTHS):
+        width[size <= narrow] = narrow
+    token, shapes, offset = np.empty(len(size), np.int64), [], 0
+    for wide in np.unique(width):
+        row, used = 0, 0
+        members = np.flatnonzero(width == wide)
+        for nth in members[np.argsort(-size[members], kind="stable")]:
+            if used + size[nth] > wide:
+                row, used = row + 1, 0
+            token[nth] = offset + row * wide + used
+            used += int(size[nth])
+        shapes.append((row + 1, int(wide)))
+        offset += (row + 1) * int(wide)
+    return token, shapes

@@ -1,0 +1,440 @@
+"""`python -m disrec_mini`: train, evaluate, recommend, data.
+
+torch is imported only once there is work to do, so that help and mistakes answer at
+once.
+"""
+
+import argparse
+import json
+import math
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from disrec_mini.errors import DisrecError
+from disrec_mini.interactions import FORMATS
+from disrec_mini.settings import SAMPLERS, DisRecConfig
+
+if TYPE_CHECKING:
+    from disrec_mini.evaluation import Metrics
+    from disrec_mini.interactions import Interactions, Split
+    from disrec_mini.model import DisRec
+
+EPOCHS = {"recommended": 20, "paper": 60}
+
+# flag -> (setting, type, help); every flag changes one setting of DisRecConfig
+SETTINGS: dict[str, tuple[str, Any, str]] = {
+    "--dim": ("dim", int, "D, size of every vector"),
+    "--blocks": ("n_blocks", int, "self-attention blocks"),
+    "--intents": ("n_intents", int, "K, number of intentions"),
+    "--keep": ("keep", float, "lambda, share of triples seq2seq learns from"),
+    "--max-len": ("max_len", int, "longest sequence read"),
+    "--dropout": ("dropout", float, "share of activations dropped"),
+    "--variant": ("variant", int, "0 both losses, 1 seq2item, 2 and 3 item by item"),
+    "--seq2seq-weight": ("seq2seq_weight", float, "factor before the seq2seq loss"),
+    "--seq2seq-start": ("seq2seq_start", int, "epochs without the seq2seq loss"),
+    "--seq2seq-ramp": ("seq2seq_ramp", int, "epochs in which its weight grows"),
+    "--temperature": ("temperature", float, "of the seq2item softmax"),
+    "--group-size": ("group_size", int, "B, pairs in one in-batch softmax"),
+    "--groups": ("groups", int, "G, groups in one step"),
+    "--learning-rate": ("learning_rate", float, "Adam's"),
+    "--l2": ("l2", float, "Adam weight decay on the item table"),
+    "--item-decay": ("item_decay", float, "decoupled decay of the item table"),
+    "--item-dropout": ("item_dropout", float, "share of input items hidden"),
+    "--average": ("average", float, "decay of the average of weights, 0 for none"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    options = _parser().parse_args(words)
+    try:
+        return int(options.run(options, words) or 0)
+    except DisrecError as error:
+        print(f"disrec_mini: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("disrec_mini: interrupted.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m disrec_mini",
+        description="Disentangled self-supervision in sequential recommenders.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_train(commands.add_parser("train", help="train a model and evaluate it"))
+    _add_evaluate(commands.add_parser("evaluate", help="evaluate a trained model"))
+    _add_recommend(commands.add_parser("recommend", help="recommend items"))
+    _add_data(commands.add_parser("data", help="list, describe or fetch data sets"))
+    return parser
+
+
+# -- train -----------------------------------------------------------------------------
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_train)
+    parser.add_argument("data", metavar="NAME_OR_FILE", help="data set or text file")
+    parser.add_argument("--format", choices=["auto", *FORMATS], default="auto")
+    parser.add_argument("--paper", action="store_true", help="the paper's settings")
+    parser.add_argument("--logq", action="store_true", help="logQ, for full ranking")
+    parser.add_argument("--sampler", choices=SAMPLERS)
+    for flag, (name, kind, text) in SETTINGS.items():
+        parser.add_argument(flag, dest=name, type=kind, help=text)
+    parser.add_argument("--epochs", type=int, help="passes over all pairs")
+    parser.add_argument("--validate-every", type=int, help="epochs", default=1)
+    parser.add_argument("--patience", type=int, help="validations without a gain")
+    parser.add_argument("--minutes", type=float, help="stop after this much training")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument("--threads", type=int, help="CPU threads torch may use")
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+    folder = parser.add_mutually_exclusive_group()
+    folder.add_argument("--out", type=Path, help="folder of a new run")
+    folder.add_argument("--resume", type=Path, metavar="DIR", help="go on with a run")
+
+
+def _train(options: argparse.Namespace, words: list[str]) -> int:
+    began = time.time()
+    for name in ("epochs", "validate_every", "patience", "threads"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            flag = name.replace("_", "-")
+            raise DisrecError(f"--{flag} must be at least 1, not {value}.")
+    if options.minutes is not None and not options.minutes > 0:
+        raise DisrecError(f"--minutes must be above 0, not {options.minutes}.")
+    if not 0 <= options.seed < 2**63:
+        raise DisrecError(f"--seed must be 0 or more, not {options.seed}.")
+    run = _settings(options)
+    DisRecConfig(**{"n_items": 1, **run["settings"]})  # complain before loading
+    data = _data(options.data, options.format)
+    out = options.resume or options.out or _new_folder(options.data)
+    if options.resume is None and (out / "checkpoint.pt").exists():
+        raise DisrecError(f"{out} already holds a run: go on with --resume {out}.")
+    from disrec_mini.files import write_json_atomic
+    from disrec_mini.interactions import leave_one_out
+
+    split = leave_one_out(data)
+    config = DisRecConfig(**{**run["settings"], "n_items": data.n_items})
+    write_json_atomic(out / "run.json", run)
+    model, history = _fit(options, run, config, data, split, out)
+    if history.stopped_by == "interrupt":
+        print(f"disrec_mini: go on with --resume {out}", file=sys.stderr)
+        return 130
+    model.save(out / "model.pt")
+    result = {
+        "command": " ".join(["python -m disrec_mini", *words]),
+        "data": run["data"],
+        "format": run["format"],
+        "settings": asdict(config),
+        "seed": run["seed"],
+        **_provenance(),
+        "seconds": round(time.time() - began, 1),
+        "training_seconds": round(history.seconds, 1),
+        "epochs": len(history.epochs),
+        "history": asdict(history),
+        **_measure(model, split, ("valid", "test"), ("sampled", "full")),
+    }
+    write_json_atomic(out / "result.json", result)
+    _print_table(result)
+    print(f"written to {out}", file=sys.stderr)
+    return 0
+
+
+def _settings(options: argparse.Namespace) -> dict[str, Any]:
+    """What decides a run: of the run to resume, with the flags given now on top."""
+    names = [name for name, _, _ in SETTINGS.values()] + ["sampler"]
+    given = {n: getattr(options, n) for n in names if getattr(options, n) is not None}
+    if options.logq:
+        given["logq"] = True
+    kind = "paper" if options.paper else "recommended"
+    base = asdict(getattr(DisRecConfig, kind)(1))
+    run = {
+        "data": options.data,
+        "format": options.format,
+        "seed": options.seed,
+        "settings": base,
+        "epochs": EPOCHS[kind],
+    }
+    if options.resume is not None:
+        if not options.resume.is_dir():
+            raise DisrecError(
+                f"there is no run to resume: {options.resume} is missing."
+            )
+        stored = options.resume / "run.json"
+        if stored.exists():
+            run = json.loads(stored.read_text(encoding="utf-8"))
+        if run["data"] != options.data:
+            raise DisrecError(
+                f"{options.resume} is a run on {run['data']}, not {options.data}."
+            )
+    run["settings"] = {**run["settings"], **given}
+    run["epochs"] = options.epochs or run["epochs"]
+    return run
+
+
+def _fit(
+    options: argparse.Namespace,
+    run: dict[str, Any],
+    config: DisRecConfig,
+    data: "Interactions",
+    split: "Split",
+    out: Path,
+) -> Any:
+    import torch
+
+    from disrec_mini.model import DisRec
+    from disrec_mini.training import fit
+
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    torch.manual_seed(run["seed"])
+    model = DisRec(config, data.item_names)
+    history = fit(
+        model,
+        split,
+        epochs=run["epochs"],
+        seed=run["seed"],
+        device=options.device,
+        validate_every=options.validate_every,
+        patience=options.patience,
+        minutes=options.minutes,
+        out=out,
+        resume=options.resume is not None,
+        progress=not options.quiet,
+    )
+    return model, history
+
+
+def _new_folder(data: str) -> Path:
+    name = Path(data).name.split(".")[0]
+    stem = f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    folder, nth = Path("runs") / stem, 1
+    while folder.exists():
+        nth += 1
+        folder = Path("runs") / f"{stem}-{nth}"
+    return folder
+
+
+def _data(name: str, format: str = "auto") -> "Interactions":
+    """A data set by name, or a file."""
+    from disrec_mini.datasets import dataset_names, load_dataset
+    from disrec_mini.interactions import read_interactions
+
+    looks_like_a_file = Path(name).suffix != "" or len(Path(name).parts) > 1
+    if name in dataset_names() or not (Path(name).exists() or looks_like_a_file):
+        return load_dataset(name)
+    return read_interactions(name, format)
+
+
+def _provenance() -> dict[str, Any]:
+    import platform
+    import subprocess
+
+    import numpy
+    import torch
+
+    from disrec_mini import __version__
+
+    here = Path(__file__).parent
+    try:
+        git = subprocess.run(
+            ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        ).stdout.strip()
+    except (OSError, subprocess.TimeoutExpired):
+        git = ""
+    return {
+        "versions": {
+            "disrec_mini": __version__,
+            "torch": torch.__version__,
+            "numpy": numpy.__version__,
+            "python": platform.python_version(),
+        },
+        "threads": torch.get_num_threads(),
+        "git": git or None,
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+# -- evaluate --------------------------------------------------------------------------
+
+
+def _measure(
+    model: "DisRec", split: "Split", parts: Sequence[str], protocols: Sequence[str]
+) -> dict[str, Any]:
+    """{valid: {sampled: {...}, full: {...}}, test: ..., negatives_sha256}."""
+    from disrec_mini.evaluation import evaluate
+
+    found: dict[str, Any] = {}
+    for part in parts:
+        found[part] = {}
+        for protocol in protocols:
+            metrics: Metrics = evaluate(model, split, protocol, part)
+            found[part][protocol] = metrics.as_dict()
+            if protocol == "sampled":
+                found["negatives_sha256"] = metrics.negatives_sha256
+    return found
+
+
+def _print_table(result: dict[str, Any]) -> None:
+    names = ("recall@1", "recall@5", "recall@10", "ndcg@5", "ndcg@10", "mrr")
+    print(f"{'':16}" + "".join(f"{name:>11}" for name in names) + f"{'users':>9}")
+    for part in ("valid", "test"):
+        for protocol, row in result.get(part, {}).items():
+            for label, values in (("", row), (" warm", row["warm"])):
+                cells = "".join(f"{values[name]:11.4f}" for name in names)
+                share = 1.0 if not label else row["warm_share"]
+                users = round(row["n_users"] * share)
+                print(f"{part + ' ' + protocol + label:16}{cells}{users:9,}")
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_evaluate)
+    parser.add_argument("--model", type=Path, required=True, help="folder or model.pt")
+    parser.add_argument("--data", metavar="NAME_OR_FILE", help="default: the run's")
+    parser.add_argument("--format", choices=["auto", *FORMATS], default="auto")
+    parser.add_argument(
+        "--protocol", choices=["sampled", "full", "both"], default="both"
+    )
+    parser.add_argument("--on", choices=["valid", "test"], default="test")
+
+
+def _evaluate(options: argparse.Namespace, words: list[str]) -> int:
+    from disrec_mini.interactions import leave_one_out
+
+    data, model = _model_and_data(options)
+    protocols = (
+        ("sampled", "full") if options.protocol == "both" else (options.protocol,)
+    )
+    _print_table(_measure(model, leave_one_out(data), (options.on,), protocols))
+    return 0
+
+
+def _model_and_data(options: argparse.Namespace) -> tuple["Interactions", "DisRec"]:
+    """The model of --model, and the data of --data or of the run's run.json."""
+    if not options.model.exists():
+        raise DisrecError(
+            f"{options.model} does not exist: give a run's folder or file."
+        )
+    folder = options.model if options.model.is_dir() else options.model.parent
+    name, format = options.data, getattr(options, "format", "auto")
+    if name is None:
+        try:
+            run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            raise DisrecError(
+                f"{folder} does not say which data the model is for: add --data."
+            ) from None
+        name, format = run["data"], run["format"]
+    data = _data(name, format)
+    from disrec_mini.model import DisRec
+
+    return data, DisRec.load(options.model)
+
+
+# -- recommend -------------------------------------------------------------------------
+
+
+def _add_recommend(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_recommend)
+    parser.add_argument("--model", type=Path, required=True, help="folder or model.pt")
+    who = parser.add_mutually_exclusive_group(required=True)
+    who.add_argument("--user", help="a user of the data, as the file names them")
+    who.add_argument("--items", type=int, nargs="+", help="clicks, oldest first")
+    parser.add_argument("--data", metavar="NAME_OR_FILE", help="with --user")
+    parser.add_argument("--format", choices=["auto", *FORMATS], default="auto")
+    parser.add_argument("-k", type=int, default=10, help="how many")
+
+
+def _recommend(options: argparse.Namespace, words: list[str]) -> int:
+    if options.items is not None:
+        from disrec_mini.model import DisRec
+
+        clicks, model = options.items, DisRec.load(options.model)
+    else:
+        data, model = _model_and_data(options)
+        clicks = data[_user(data, options.user)].tolist()
+    names = model.item_names
+    for place, item in enumerate(model.recommend(clicks, options.k), start=1):
+        assert isinstance(item, int)  # one sequence, so one list of ids
+        print(f"{place:3d}  {item:7d}  {names[item] if names else ''}".rstrip())
+    return 0
+
+
+def _user(data: "Interactions", name: str) -> int:
+    if data.user_names is None:
+        if name.isdigit() and 1 <= int(name) <= data.n_users:
+            return int(name) - 1
+        raise DisrecError(
+            f"user {name!r} is unknown: users run from 1 to {data.n_users}."
+        )
+    try:
+        return list(data.user_names).index(name)
+    except ValueError:
+        raise DisrecError(
+            f"user {name!r} is unknown: the data have {data.n_users:,} users, first "
+            f"{data.user_names[0]!r}."
+        ) from None
+
+
+# -- data ------------------------------------------------------------------------------
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands.add_parser("list", help="all data sets").set_defaults(run=_data_list)
+    for command, run, text in (
+        ("info", _data_info, "address, licence, citation, expected counts"),
+        ("fetch", _data_fetch, "download, verify, summarise"),
+    ):
+        sub = commands.add_parser(command, help=text)
+        sub.add_argument("name", metavar="NAME")
+        sub.set_defaults(run=run)
+
+
+def _data_list(options: argparse.Namespace, words: list[str]) -> int:
+    from disrec_mini.datasets import dataset_info, dataset_names
+
+    for name in dataset_names():
+        print(f"{name:18} {dataset_info(name).title}")
+    return 0
+
+
+def _data_info(options: argparse.Namespace, words: list[str]) -> int:
+    from disrec_mini.datasets import dataset_info
+
+    info = dataset_info(options.name)
+    for field in fields(info):
+        value = getattr(info, field.name)
+        if isinstance(value, str | int) and value != "":
+            print(
+                f"{field.name:12} {value:,}"
+                if isinstance(value, int)
+                else f"{field.name:12} {value}"
+            )
+    print(f"{'address':12} {info.url}")
+    return 0
+
+
+def _data_fetch(options: argparse.Namespace, words: list[str]) -> int:
+    from disrec_mini.datasets import load_dataset
+
+    for name, value in load_dataset(options.name).summary().items():
+        shown = f"{value:,.4g}" if isinstance(value, float) else f"{value:,}"
+        if isinstance(value, float) and math.isnan(value):
+            shown = "-"
+        print(f"{name:24} {shown}")
+    return 0

@@ -1,0 +1,73 @@
+"""Files that are either complete or absent, also when a run is interrupted."""
+
+import contextlib
+import json
+import math
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from disrec_mini.errors import DisrecError
+
+
+def write_atomic(
+    path: str | os.PathLike[str], writer: Callable[[BinaryIO], object]
+) -> None:
+    """Write a file so that nobody ever sees half of it.
+
+    The bytes go to a temporary file in the same folder (made when it is missing),
+    reach the disk, and replace `path` in one step. When `writer` fails, the temporary
+    file is removed and the former `path` stays as it was.
+
+    Parameters
+    ----------
+    path : where the complete file belongs.
+    writer : receives the open binary file and writes everything into it.
+
+    Raises
+    ------
+    DisrecError : the operating system does not let us write there.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("xb") as file:
+            writer(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DisrecError(
+            f"Cannot write {path}: {reason}; choose a folder that can be written to."
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):  # replaced already, or never made
+            temporary.unlink()
+
+
+def write_json_atomic(path: str | os.PathLike[str], obj: object) -> None:
+    """Write `obj` as indented UTF-8 JSON by `write_atomic`.
+
+    NumPy values and arrays become numbers and lists, paths become strings, and NaN or
+    infinity becomes null (JSON has neither, and browsers refuse them).
+    """
+    text = json.dumps(_plain(obj), indent=2, ensure_ascii=False, allow_nan=False)
+    write_atomic(path, lambda file: file.write((text + "\n").encode("utf-8")))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    if hasattr(value, "tolist"):  # NumPy scalars and arrays, torch tensors
+        return _plain(value.tolist())
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
