@@ -26,11 +26,9 @@ class Cooccurrence:
         pair, count = np.unique(first * self.width + second, return_counts=True)
         row, self.column = np.divmod(pair, self.width)
         self.start = np.searchsorted(row, np.arange(self.width + 1))
-        self.value = self.weigh(row, self.column, count, train.n_users)
+        self.value = self.weigh(row, count)
 
-    def weigh(
-        self, i: np.ndarray, j: np.ndarray, count: np.ndarray, n_users: int
-    ) -> np.ndarray:
+    def weigh(self, i: np.ndarray, count: np.ndarray) -> np.ndarray:
         """(n,) what each pair that occurs adds to the score."""
         return count.astype(np.float64)
 
@@ -54,17 +52,32 @@ class Cooccurrence:
 
 
 class PMI(Cooccurrence):
-    """score(j | x_1..x_t) = sum over clicks i with C_ij > 0 of max(0, PMI_ij).
+    """How much likelier j is beside these clicks than by itself.
 
-    PMI_ij = ln( N C_ij / (C_i C_j) ): how much more often than by chance.
+    score(j | x_1..x_t) = ln( s + sum over the different clicks i of C_ij / C_i )
+                          - ln( C_j + 1 )
+
+    The pointwise mutual information ln P(j | clicks) / P(j), up to constants. The
+    smoothing s ranks items that never met a click: rare before popular.
     """
 
-    def weigh(
-        self, i: np.ndarray, j: np.ndarray, count: np.ndarray, n_users: int
-    ) -> np.ndarray:
-        """(n,) positive pointwise mutual information."""
-        by_chance = self.users_of[i] * self.users_of[j] / n_users
-        return np.maximum(0.0, np.log(count / by_chance))
+    def __init__(self, train: Interactions, smoothing: float = 1e-3) -> None:
+        super().__init__(train)
+        self.smoothing = smoothing
+        self.log_popularity = torch.from_numpy(np.log(self.users_of + 1)).float()
+
+    def weigh(self, i: np.ndarray, count: np.ndarray) -> np.ndarray:
+        """(n,) share of the users of i who also clicked j."""
+        return count / self.users_of[i]
+
+    def score(
+        self, items: Tensor, lengths: Tensor, users: Tensor | None = None
+    ) -> Tensor:
+        """items (B, T), lengths (B,) -> (B, n_items + 1); column 0 is -inf."""
+        together = super().score(items, lengths, users).clamp_min(0)
+        scores = torch.log(together + self.smoothing) - self.log_popularity
+        scores[:, 0] = -math.inf
+        return scores
 
 
 def _neighbours(item: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
