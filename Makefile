@@ -51,8 +51,7 @@ serve: book ## build the site and serve it on this machine (PORT=8000)
 notebooks: $(READY) ## execute the notebooks in place (one only: NB=path)
 	@for notebook in $(NB); do \
 		OMP_NUM_THREADS=1 $(BIN)/jupyter nbconvert --to notebook --execute \
-			--inplace --ExecutePreprocessor.store_widget_state=False \
-			--ExecutePreprocessor.record_timing=False "$$notebook" \
+			--inplace --ExecutePreprocessor.record_timing=False "$$notebook" \
 			|| exit 1; \
 	done
 	$(BIN)/python tools/clean_notebooks.py $(NB)

@@ -7,12 +7,14 @@ once.
 import argparse
 import json
 import math
+import os
+import shlex
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from disrec_mini.errors import DisrecError
 from disrec_mini.interactions import FORMATS
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from disrec_mini.interactions import Interactions, Split
     from disrec_mini.model import DisRec
 
-EPOCHS = {"recommended": 20, "paper": 60}
+EPOCHS = {"recommended": 15, "paper": 60}
 
 # flag -> (setting, type, help); every flag changes one setting of DisRecConfig
 SETTINGS: dict[str, tuple[str, Any, str]] = {
@@ -53,20 +55,35 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     options = _parser().parse_args(words)
     try:
-        return int(options.run(options, words) or 0)
+        code = int(options.run(options, words) or 0)
+        sys.stdout.flush()
+        return code
     except DisrecError as error:
-        print(f"disrec_mini: {error}", file=sys.stderr)
-        return 2
+        sentence, code = str(error), 2
     except KeyboardInterrupt:
-        print("disrec_mini: interrupted.", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        sys.stderr.close()
+        sentence, code = "interrupted.", 130
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        sentence, code = f"{error}.", 2
+    except (MemoryError, RuntimeError) as error:  # torch's kind for a full memory
+        if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
+            raise
+        sentence, code = "the memory is full: choose a smaller --dim or --groups.", 2
+    print(f"disrec_mini: {sentence}", file=sys.stderr)
+    return code
+
+
+class _Parser(argparse.ArgumentParser):
+    """Mistakes are answered in one line, not with the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"disrec_mini: {message}; see {self.prog} --help.\n")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m disrec_mini",
         description="Disentangled self-supervision in sequential recommenders.",
     )
@@ -91,10 +108,10 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     for flag, (name, kind, text) in SETTINGS.items():
         parser.add_argument(flag, dest=name, type=kind, help=text)
     parser.add_argument("--epochs", type=int, help="passes over all pairs")
-    parser.add_argument("--validate-every", type=int, help="epochs", default=1)
+    parser.add_argument("--validate-every", type=int, help="epochs, 1 by default")
     parser.add_argument("--patience", type=int, help="validations without a gain")
     parser.add_argument("--minutes", type=float, help="stop after this much training")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, help="0 by default")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--threads", type=int, help="CPU threads torch may use")
     parser.add_argument("--quiet", action="store_true", help="no progress")
@@ -112,11 +129,11 @@ def _train(options: argparse.Namespace, words: list[str]) -> int:
             raise DisrecError(f"--{flag} must be at least 1, not {value}.")
     if options.minutes is not None and not options.minutes > 0:
         raise DisrecError(f"--minutes must be above 0, not {options.minutes}.")
-    if not 0 <= options.seed < 2**63:
+    if options.seed is not None and not 0 <= options.seed < 2**63:
         raise DisrecError(f"--seed must be 0 or more, not {options.seed}.")
-    run = _settings(options)
-    DisRecConfig(**{"n_items": 1, **run["settings"]})  # complain before loading
-    data = _data(options.data, options.format)
+    run = _settings(options) if options.resume is None else _resumed(options)
+    DisRecConfig(1).replace(**run["settings"])  # complain before loading
+    data = _data(run["data"], run["format"])
     out = options.resume or options.out or _new_folder(options.data)
     if options.resume is None and (out / "checkpoint.pt").exists():
         raise DisrecError(f"{out} already holds a run: go on with --resume {out}.")
@@ -124,15 +141,22 @@ def _train(options: argparse.Namespace, words: list[str]) -> int:
     from disrec_mini.interactions import leave_one_out
 
     split = leave_one_out(data)
-    config = DisRecConfig(**{**run["settings"], "n_items": data.n_items})
-    write_json_atomic(out / "run.json", run)
+    if not split.test_items.any():
+        raise DisrecError(
+            f"{options.data} has no user with 3 clicks or more: training, validation "
+            "and test need one each."
+        )
+    config = DisRecConfig(data.n_items).replace(
+        **{**run["settings"], "n_items": data.n_items}
+    )
+    write_json_atomic(out / "run.json", {**run, "settings": asdict(config)})
     model, history = _fit(options, run, config, data, split, out)
     if history.stopped_by == "interrupt":
         print(f"disrec_mini: go on with --resume {out}", file=sys.stderr)
         return 130
     model.save(out / "model.pt")
     result = {
-        "command": " ".join(["python -m disrec_mini", *words]),
+        "command": shlex.join(["python", "-m", "disrec_mini", *words]),
         "data": run["data"],
         "format": run["format"],
         "settings": asdict(config),
@@ -151,35 +175,67 @@ def _train(options: argparse.Namespace, words: list[str]) -> int:
 
 
 def _settings(options: argparse.Namespace) -> dict[str, Any]:
-    """What decides a run: of the run to resume, with the flags given now on top."""
-    names = [name for name, _, _ in SETTINGS.values()] + ["sampler"]
-    given = {n: getattr(options, n) for n in names if getattr(options, n) is not None}
-    if options.logq:
-        given["logq"] = True
+    """What decides a new run: the flags on top of the paper's or our settings."""
     kind = "paper" if options.paper else "recommended"
-    base = asdict(getattr(DisRecConfig, kind)(1))
-    run = {
+    base, given = asdict(getattr(DisRecConfig, kind)(1)), _given(options)
+    if given.get("l2") and base["item_decay"] and "item_decay" not in given:
+        raise DisrecError(
+            "--l2 and the recommended item_decay both decay the item table: add "
+            "--item-decay 0 to use --l2."
+        )
+    return {
         "data": options.data,
         "format": options.format,
-        "seed": options.seed,
-        "settings": base,
-        "epochs": EPOCHS[kind],
+        "paper": options.paper,
+        "seed": options.seed or 0,
+        "epochs": options.epochs or EPOCHS[kind],
+        "validate_every": options.validate_every or 1,
+        "patience": options.patience,
+        "settings": {**base, **given},
     }
-    if options.resume is not None:
-        if not options.resume.is_dir():
-            raise DisrecError(
-                f"there is no run to resume: {options.resume} is missing."
-            )
-        stored = options.resume / "run.json"
-        if stored.exists():
-            run = json.loads(stored.read_text(encoding="utf-8"))
-        if run["data"] != options.data:
-            raise DisrecError(
-                f"{options.resume} is a run on {run['data']}, not {options.data}."
-            )
-    run["settings"] = {**run["settings"], **given}
-    run["epochs"] = options.epochs or run["epochs"]
-    return run
+
+
+def _given(options: argparse.Namespace) -> dict[str, Any]:
+    names = [*(name for name, _, _ in SETTINGS.values()), "sampler"]
+    given = {n: getattr(options, n) for n in names if getattr(options, n) is not None}
+    return given | ({"logq": True} if options.logq else {})
+
+
+def _resumed(options: argparse.Namespace) -> dict[str, Any]:
+    """What the run to resume was started with; only its epochs may change."""
+    folder = options.resume
+    if not folder.is_dir():
+        raise DisrecError(f"there is no run to resume: {folder} is missing.")
+    if not (folder / "run.json").exists() and not (folder / "checkpoint.pt").exists():
+        return _settings(options)  # killed before it began
+    run = _read_run(folder)
+    if run["data"] != options.data:
+        raise DisrecError(f"{folder} is a run on {run['data']}, not {options.data}.")
+    names = ("paper", "format", "seed", "validate_every", "patience")
+    given = {n: getattr(options, n) for n in names}
+    now = {n: v for n, v in given.items() if v not in (None, False, "auto") or v == 0}
+    now |= _given(options)
+    was = {**run, **run["settings"]}
+    changed = [f"{n} was {was.get(n)!r}" for n, v in now.items() if was.get(n) != v]
+    if changed:
+        raise DisrecError(
+            f"{folder} was started with other settings: {', '.join(changed)}; only "
+            "--epochs may change on --resume."
+        )
+    return {**run, "epochs": options.epochs or run["epochs"]}
+
+
+def _read_run(folder: Path) -> dict[str, Any]:
+    """A run's run.json, or a sentence."""
+    try:
+        run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        DisRecConfig(1).replace(**run["settings"])
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        run = {}
+    names = {"data", "format", "seed", "epochs", "validate_every", "patience"}
+    if not names <= set(run):
+        raise DisrecError(f"{folder / 'run.json'} is missing, damaged or not of a run.")
+    return dict(run)
 
 
 def _fit(
@@ -205,8 +261,8 @@ def _fit(
         epochs=run["epochs"],
         seed=run["seed"],
         device=options.device,
-        validate_every=options.validate_every,
-        patience=options.patience,
+        validate_every=run["validate_every"],
+        patience=run["patience"],
         minutes=options.minutes,
         out=out,
         resume=options.resume is not None,
@@ -333,10 +389,10 @@ def _model_and_data(options: argparse.Namespace) -> tuple["Interactions", "DisRe
     name, format = options.data, getattr(options, "format", "auto")
     if name is None:
         try:
-            run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            run = _read_run(folder)
+        except DisrecError as error:
             raise DisrecError(
-                f"{folder} does not say which data the model is for: add --data."
+                f"--data is needed to know what the model is for: {error}"
             ) from None
         name, format = run["data"], run["format"]
     data = _data(name, format)
@@ -376,7 +432,7 @@ def _recommend(options: argparse.Namespace, words: list[str]) -> int:
 
 def _user(data: "Interactions", name: str) -> int:
     if data.user_names is None:
-        if name.isdigit() and 1 <= int(name) <= data.n_users:
+        if name.isdecimal() and 1 <= int(name) <= data.n_users:
             return int(name) - 1
         raise DisrecError(
             f"user {name!r} is unknown: users run from 1 to {data.n_users}."

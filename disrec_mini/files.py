@@ -4,6 +4,7 @@ import contextlib
 import json
 import math
 import os
+import re
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -47,6 +48,14 @@ def write_atomic(
     finally:
         with contextlib.suppress(OSError):  # replaced already, or never made
             temporary.unlink()
+
+
+def remove_leftovers(folder: str | os.PathLike[str]) -> None:
+    """Remove the temporary files that killed writers left in a folder one run owns."""
+    for path in Path(folder).glob(".*.tmp"):
+        if re.fullmatch(r"\..+\.[0-9a-f]{12}\.tmp", path.name):
+            with contextlib.suppress(OSError):  # only untidy, never wrong
+                path.unlink()
 
 
 def write_json_atomic(path: str | os.PathLike[str], obj: object) -> None:

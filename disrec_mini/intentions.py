@@ -141,15 +141,32 @@ class IntentionLayer(nn.Module):
         self.z_mean.lerp_(z.mean(0), momentum)
 
     @torch.no_grad()
-    def start_prototypes(self, z: Tensor, generator: torch.Generator) -> None:
-        """Remedy: place the prototypes by k-means++ on centred clicks z (n, D).
+    def start_prototypes(
+        self, z: Tensor, generator: torch.Generator, rounds: int = 20
+    ) -> None:
+        """Remedy: place the prototypes by k-means on centred clicks z (n, D).
 
-        Distances are cosine, as the clustering's. From here on p_{k|i} is learned.
+        k-means++ chooses the first centres, then `rounds` rounds of assigning clicks by
+        cosine, as the clustering does, and averaging. From here on p_{k|i} is learned.
         """
         self.z_mean.copy_(z.mean(0))
         points = F.layer_norm(z - self.z_mean, z.shape[-1:], eps=LAYER_NORM_EPS)
-        chosen = [int(torch.randint(len(z), (1,), generator=generator))]
-        nearest = torch.full((len(z),), math.inf, dtype=z.dtype, device=z.device)
+        centres = points[self._plus_plus(points, generator)]
+        for _ in range(rounds):
+            nearest = (points @ F.normalize(centres, dim=1).T).argmax(1)  # (n,)
+            members = F.one_hot(nearest, len(centres)).to(points)  # (n, K)
+            filled = members.sum(0) > 0
+            sums = members.T @ points / members.sum(0).clamp(min=1).unsqueeze(1)
+            centres = torch.where(filled.unsqueeze(1), sums, centres)
+        self.prototypes.copy_(
+            F.layer_norm(centres, centres.shape[-1:], eps=LAYER_NORM_EPS)
+        )
+        self.uniform.fill_(False)
+
+    def _plus_plus(self, points: Tensor, generator: torch.Generator) -> list[int]:
+        """Rows chosen far from each other: k-means++."""
+        chosen = [int(torch.randint(len(points), (1,), generator=generator))]
+        nearest = points.new_full((len(points),), math.inf)
         while len(chosen) < len(self.prototypes):
             distance = (points - points[chosen[-1]]).square().sum(-1)
             nearest = torch.minimum(nearest, distance)
@@ -157,5 +174,4 @@ class IntentionLayer(nn.Module):
             if not weights.sum() > 0:  # fewer different points than prototypes
                 weights = torch.ones_like(weights)
             chosen.append(int(torch.multinomial(weights, 1, generator=generator)))
-        self.prototypes.copy_(points[chosen])
-        self.uniform.fill_(False)
+        return chosen

@@ -143,7 +143,8 @@ DEVIATIONS: dict[str, tuple[Any, str]] = {
     "average": (0.98, "The average of the last weights ranks better than the last."),
     "remedy": (True, "Without it one prototype takes nearly every click."),
     "seq2seq_weight": (0.1, "Weight 1 from the first step wrecks early training."),
-    "seq2seq_start": (4, "seq2seq learns from a representation that means something."),
+    "seq2seq_start": (8, "seq2seq then starts from vectors that mean something."),
+    "remedy_epochs": (1, "Prototypes placed early leave more epochs to learn them."),
     "keep": (0.3, "Confident triples only."),
 }
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -17,9 +18,9 @@ from tqdm import tqdm
 from disrec_mini import batches
 from disrec_mini.batches import Step, Windows
 from disrec_mini.errors import DisrecError
-from disrec_mini.evaluation import draw_negatives, evaluate
-from disrec_mini.files import write_atomic
-from disrec_mini.interactions import Interactions, Split
+from disrec_mini.evaluation import draw_negatives, evaluate, per_user
+from disrec_mini.files import remove_leftovers, write_atomic
+from disrec_mini.interactions import Interactions, Split, check_whole
 from disrec_mini.losses import group_loss
 from disrec_mini.model import DisRec, read_torch
 from disrec_mini.settings import DisRecConfig
@@ -172,6 +173,8 @@ class _Plan:
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
                 raise DisrecError(f"{name} must be a whole number >= 1, not {value!r}.")
+        object.__setattr__(self, "seed", check_whole(self.seed, "seed", 0))
+        per_user(np.ones(1), self.select)  # complains of an unknown metric
         if self.patience is not None and self.patience < 1:
             raise DisrecError("patience must be at least 1 validation, or None.")
         if self.protocol not in ("sampled", "full"):
@@ -288,8 +291,8 @@ class _Trainer:
 
     @property
     def validated(self) -> DisRec:
-        """The model that is measured and kept: the average, if there is one."""
-        if self.averaged is None:
+        """The model that is measured and kept: the average, once there is one."""
+        if self.averaged is None or not int(self.averaged.n_averaged):
             return self.model
         module = self.averaged.module
         assert isinstance(module, DisRec)
@@ -303,7 +306,7 @@ class _Trainer:
     ) -> History:
         history, plan = self.history, self.plan
         if out is not None:
-            out.mkdir(parents=True, exist_ok=True)
+            remove_leftovers(out)
             if not history.epochs:
                 self.store(out)
         history.stopped_by = self._reason(minutes)
@@ -419,14 +422,14 @@ class _Trainer:
             users=users,
             negatives=negatives,
         )
-        epoch["valid"] = dict(found)
-        epoch["seconds"] += time.perf_counter() - began
         value = found[self.plan.select]
+        epoch["valid"] = {**found, self.plan.select: value}
+        epoch["seconds"] += time.perf_counter() - began
         if value > self.history.best_value:
             self.history.best_value, self.history.best_epoch = value, epoch["epoch"]
             self.best = {k: v.clone() for k, v in self.validated.state_dict().items()}
         if self.progress:
-            tqdm.write(_line(epoch, self.plan.select), file=None)
+            tqdm.write(_line(epoch, self.plan.select), file=sys.stderr)
 
     # -- checkpoints -------------------------------------------------------------------
 
@@ -458,12 +461,21 @@ class _Trainer:
             )
         content = read_torch(path, FORMAT, "a checkpoint of disrec_mini")
         current: dict[str, Any] = {
+            "data": fingerprint(self.split),
             "config": asdict(self.config),
             "plan": asdict(self.plan),
-            "data": fingerprint(self.split),
         }
         for part, now in current.items():
-            _check_same(part, content[part], now, path)
+            _check_same(part, content.get(part), now, path)
+        try:
+            self._read(content)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise DisrecError(
+                f"{path} does not fit this version of disrec_mini: "
+                + str(error).partition("\n")[0]
+            ) from None
+
+    def _read(self, content: dict[str, Any]) -> None:
         self.model.load_state_dict(content["weights"])
         self.optimizer.load_state_dict(content["optimizer"])
         if self.averaged is not None:
@@ -480,14 +492,16 @@ class _Trainer:
 def _check_same(part: str, stored: Any, now: Any, path: Path) -> None:
     if stored == now:
         return
-    if not isinstance(now, dict):
+    if not isinstance(now, dict) or not isinstance(stored, dict):
         raise DisrecError(
             f"{path} belongs to a run on other data: it cannot go on here."
         )
-    changed = [k for k in now if stored.get(k) != now[k]]
+    changed = [k for k in {**stored, **now} if stored.get(k) != now.get(k)]
     if part == "plan" and changed == ["epochs"]:
         return  # training longer is the same run
-    shown = ", ".join(f"{k} was {stored.get(k)!r} and is {now[k]!r}" for k in changed)
+    shown = ", ".join(
+        f"{k} was {stored.get(k)!r} and is {now.get(k)!r}" for k in changed
+    )
     raise DisrecError(f"{path} belongs to a run with other settings: {shown}.")
 
 
