@@ -45,7 +45,7 @@ $(READY): requirements.txt pyproject.toml
 book: $(READY) ## build the site into _build/html
 	$(BIN)/jupyter-book build . -n -W --keep-going $(BOOK_FLAGS)
 
-serve: book ## build the site and serve it on this machine (PORT=8000)
+serve: book ## build the site and serve it on 127.0.0.1 (PORT=8000)
 	$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
 notebooks: $(READY) ## execute the notebooks in place (one only: NB=path)

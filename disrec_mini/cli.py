@@ -212,9 +212,8 @@ def _resumed(options: argparse.Namespace) -> dict[str, Any]:
     if run["data"] != options.data:
         raise DisrecError(f"{folder} is a run on {run['data']}, not {options.data}.")
     names = ("paper", "format", "seed", "validate_every", "patience")
-    given = {n: getattr(options, n) for n in names}
-    now = {n: v for n, v in given.items() if v not in (None, False, "auto") or v == 0}
-    now |= _given(options)
+    now = {n: getattr(options, n) for n in names} | _given(options)
+    now = {n: v for n, v in now.items() if not (v is None or v is False or v == "auto")}
     was = {**run, **run["settings"]}
     changed = [f"{n} was {was.get(n)!r}" for n, v in now.items() if was.get(n) != v]
     if changed:
@@ -347,14 +346,14 @@ def _measure(
 
 def _print_table(result: dict[str, Any]) -> None:
     names = ("recall@1", "recall@5", "recall@10", "ndcg@5", "ndcg@10", "mrr")
-    print(f"{'':16}" + "".join(f"{name:>11}" for name in names) + f"{'users':>9}")
+    print(f"{'':18}" + "".join(f"{name:>11}" for name in names) + f"{'users':>9}")
     for part in ("valid", "test"):
         for protocol, row in result.get(part, {}).items():
             for label, values in (("", row), (" warm", row["warm"])):
                 cells = "".join(f"{values[name]:11.4f}" for name in names)
                 share = 1.0 if not label else row["warm_share"]
                 users = round(row["n_users"] * share)
-                print(f"{part + ' ' + protocol + label:16}{cells}{users:9,}")
+                print(f"{part + ' ' + protocol + label:18}{cells}{users:9,}")
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:

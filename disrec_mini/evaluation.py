@@ -87,7 +87,7 @@ def per_user(ranks: Array, metric: str) -> Array:
     return np.where(rank <= int(k), gain, 0.0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # equal as mappings are
 class Metrics(Mapping[str, float]):
     """The result of `evaluate`: Metrics["recall@10"], and what it was made of.
 
@@ -110,7 +110,10 @@ class Metrics(Mapping[str, float]):
     def __getitem__(self, name: str) -> float:
         if name in self.values_ or not len(self.ranks):
             return self.values_[name]
-        return float(per_user(self.ranks, name).mean())
+        try:
+            return float(per_user(self.ranks, name).mean())
+        except DisrecError as error:  # `in` and `get` expect a KeyError
+            raise KeyError(str(error)) from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.values_)
@@ -159,11 +162,11 @@ def draw_negatives(
     -------
     (n_users, n) int64, the same for every model with the same seed.
     """
+    users = np.flatnonzero(_truth(split, on))
     rng = np.random.default_rng([seed, ("valid", "test").index(on)])
     popularity = split.counts().astype(np.float64)
     own = _own_items(split)
     negatives = np.zeros((split.n_users, n), np.int64)
-    users = np.flatnonzero(_truth(split, on))
     for chunk in np.array_split(users, -(-len(users) // 4096) or 1):
         negatives[chunk] = _draw_rows(chunk, own, popularity, n, rng)
     return negatives
@@ -237,8 +240,10 @@ class _Histories:
 
     def batch(self, users: Array, max_len: int | None) -> tuple[Tensor, Tensor]:
         """Right-padded last clicks (B, T), and lengths (B,)."""
-        train, extra = self.split.train, int(self.on == "test")
-        full = train.lengths[users] + extra
+        train, extra = self.split.train, self.on == "test"
+        full = train.lengths[users]
+        if extra:
+            full = full + (self.split.valid_items[users] > 0)
         lengths = full if max_len is None else np.minimum(full, max_len)
         column = np.arange(int(lengths.max()))
         place = column + (full - lengths)[:, None]  # in the whole history
@@ -261,8 +266,9 @@ class _Histories:
         first = np.repeat(train.offsets[users] - np.cumsum(lengths) + lengths, lengths)
         item = train.items[first + np.arange(len(row))]
         if self.on == "test":
-            row = np.r_[row, np.arange(len(users))]
-            item = np.r_[item, self.split.valid_items[users]]
+            valid = self.split.valid_items[users]
+            row = np.r_[row, np.flatnonzero(valid)]
+            item = np.r_[item, valid[valid > 0]]
         return row, item
 
 
@@ -302,18 +308,21 @@ def evaluate(
         raise DisrecError(
             f"no user has a {on} click: users need at least 3 clicks to be evaluated."
         )
-    if protocol == "sampled" and negatives is None:
+    if protocol == "full":
+        negatives = None
+    elif negatives is None:
         negatives = draw_negatives(split, on, seed=seed)
     rank = np.empty(len(who), np.int64)
     for rows, scores in _scored(model, split, on, who, negatives, protocol, cells):
         true = truth[who[rows]]
-        if protocol == "sampled":
-            rank[rows] = _sampled_ranks(scores)
+        if negatives is not None:
+            worst = 1 + (negatives[who[rows]] > 0).sum(1)  # some rows are not full
+            rank[rows] = np.minimum(_sampled_ranks(scores), worst)
         else:
             seen = _Histories(split, on).seen(who[rows])
             rank[rows] = _full_ranks(scores, true, *seen)
     digest = ""
-    if negatives is not None and protocol == "sampled":
+    if negatives is not None:
         digest = hashlib.sha256(negatives.tobytes()).hexdigest()
     warm = split.train.counts()[truth[who]] > 0
     return Metrics(protocol, on, rank, who, warm, digest)
@@ -354,10 +363,10 @@ def _scored(
             lists = np.c_[truth[users[rows]], negatives[users[rows]]]
             candidates = torch.from_numpy(lists).to(device)
             if quick:
-                yield rows, quick(*inputs, candidates, users=who)
+                scores = quick(*inputs, candidates, users=who)
             else:
                 scores = model.score(*inputs, users=who).gather(1, candidates)
-                yield rows, scores.masked_fill(candidates == 0, -torch.inf)
+            yield rows, scores.masked_fill(candidates == 0, -torch.inf)
     finally:
         if training:
             model.train()

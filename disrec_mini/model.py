@@ -56,7 +56,7 @@ class DisRec(nn.Module):
                 f"first for padding; it holds {len(item_names)}."
             )
         self.config = config
-        self.item_names = None if item_names is None else list(item_names)
+        self.item_names = None if item_names is None else [*map(str, item_names)]
         self.encoder = Encoder(
             config.n_items,
             config.dim,
@@ -262,7 +262,7 @@ class DisRec(nn.Module):
                 "recommend needs item ids: a sequence of whole numbers, or a (B, T) "
                 "array of them right-padded with 0."
             )
-        rows = [row[row != 0].tolist() for row in np.atleast_2d(array)]
+        rows = [np.trim_zeros(row, "b").tolist() for row in np.atleast_2d(array)]
         for row in rows:
             if not row:
                 raise DisrecError("recommend needs at least one click in a sequence.")
@@ -274,6 +274,8 @@ class DisRec(nn.Module):
         return array.ndim == 1, rows
 
     def _check(self, items: Tensor, lengths: Tensor, role: str) -> None:
+        if not (isinstance(items, Tensor) and isinstance(lengths, Tensor)):
+            raise DisrecError("items and lengths must be int64 tensors.")
         if items.ndim != 2 or lengths.shape != items.shape[:1]:
             raise DisrecError(
                 f"items must be (B, T) and lengths (B,), not {tuple(items.shape)} and "
@@ -314,7 +316,10 @@ class DisRec(nn.Module):
         content = {
             "format": FORMAT,
             "version": __version__,
-            "config": asdict(self.config),
+            "config": {
+                name: value.item() if isinstance(value, np.generic) else value
+                for name, value in asdict(self.config).items()
+            },
             "weights": self.state_dict(),
             "item_names": self.item_names,
         }

@@ -143,8 +143,8 @@ DEVIATIONS: dict[str, tuple[Any, str]] = {
     "average": (0.98, "The average of the last weights ranks better than the last."),
     "remedy": (True, "Without it one prototype takes nearly every click."),
     "seq2seq_weight": (0.1, "Weight 1 from the first step wrecks early training."),
-    "seq2seq_start": (8, "seq2seq then starts from vectors that mean something."),
-    "remedy_epochs": (1, "Prototypes placed early leave more epochs to learn them."),
+    "seq2seq_start": (10, "seq2seq then starts from vectors that mean something."),
+    "remedy_epochs": (6, "Clicks are clustered once their vectors mean something."),
     "keep": (0.3, "Confident triples only."),
 }
 

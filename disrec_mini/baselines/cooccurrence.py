@@ -4,6 +4,7 @@ C_ij counts the users whose training clicks hold both i and j; C_i those that ho
 """
 
 import math
+import warnings
 
 import numpy as np
 import torch
@@ -20,11 +21,8 @@ class Cooccurrence:
         user = np.repeat(np.arange(train.n_users), train.lengths)
         pair = np.unique(user * self.width + train.items)  # a user counts once
         user, item = np.divmod(pair, self.width)
-        size = np.bincount(user, minlength=train.n_users)
         self.users_of = np.bincount(item, minlength=self.width)  # C_i
-        first, second = _neighbours(item, size)
-        pair, count = np.unique(first * self.width + second, return_counts=True)
-        row, self.column = np.divmod(pair, self.width)
+        row, self.column, count = _pairs(user, item, train.n_users, self.width)
         self.start = np.searchsorted(row, np.arange(self.width + 1))
         self.value = self.weigh(row, count)
 
@@ -80,13 +78,21 @@ class PMI(Cooccurrence):
         return scores
 
 
-def _neighbours(item: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """All ordered pairs of different places inside each user's block of items."""
-    first = np.repeat(item, np.repeat(size, size))
-    start = np.repeat(np.cumsum(size) - size, size * size)
-    within = np.arange(len(first)) - np.repeat(
-        np.cumsum(size * size) - size * size, size * size
+def _pairs(
+    user: np.ndarray, item: np.ndarray, n_users: int, width: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """i, j and C_ij > 0 of all i != j, sorted: C = X^T X with X_ui = 1 for a click.
+
+    A sparse product: a list of all pairs of clicks would not fit for long histories.
+    """
+    place = torch.from_numpy(np.stack([user, item]))
+    ones = torch.ones(len(user), dtype=torch.float64)
+    clicked = torch.sparse_coo_tensor(
+        place, ones, (n_users, width), check_invariants=True
     )
-    second = item[start + within % np.repeat(size, size * size)]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
+        both = torch.sparse.mm(clicked.t(), clicked).coalesce()
+    first, second = both.indices().numpy()
     different = first != second
-    return first[different], second[different]
+    return first[different], second[different], both.values().numpy()[different]

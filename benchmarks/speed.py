@@ -1,0 +1,166 @@
+"""What the performance claims rest on: run it alone on the machine.
+
+    python benchmarks/speed.py [--data beauty ml-1m] [--out FILE.json]
+
+In one process: the machine's matrix-multiplication peak; training pairs/s of the
+paper's way (each pair by itself, B = 128, padded to max_len, and padded to the longest)
+and of packed prefix sharing, with the share of that peak which each reaches; users/s of
+both evaluation protocols; peak memory. The settings are the paper's but for the number
+of groups in a step. Arithmetic is counted, not estimated, by
+`torch.utils.flop_counter` (matrix products only, forward and backward).
+"""
+
+import argparse
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+import disrec_mini as dm
+from disrec_mini import batches
+from disrec_mini.training import make_optimizer, step_loss
+
+SETTINGS = {  # data -> max_len, groups in a packed step, timed packed and single steps
+    "beauty": (50, 24, 12, 6),
+    "ml-1m": (200, 200, 3, 3),
+}
+
+
+def gemm_peak(size: int = 2048, repeats: int = 8) -> float:
+    """Most floating-point operations per second of one large float32 product."""
+    a, b = torch.randn(size, size), torch.randn(size, size)
+    a @ b
+    best = 0.0
+    for _ in range(repeats):
+        began = time.perf_counter()
+        a @ b
+        best = max(best, 2 * size**3 / (time.perf_counter() - began))
+    return best
+
+
+def train_speed(
+    split: dm.Split, max_len: int, sampler: str, groups: int, steps: int, pad: bool
+) -> dict[str, float]:
+    """Median pairs/s over `steps` steps, after two warm ones, and flops per pair."""
+    torch.manual_seed(0)
+    config = dm.DisRecConfig(
+        split.n_items, max_len=max_len, sampler=sampler, groups=groups
+    )
+    model = dm.DisRec(config).train()
+    optimizer = make_optimizer(model)
+    windows = batches.make_windows(split.train, max_len)
+    width = max_len if pad else None
+    queue = batches.steps(windows, 128, groups, np.random.default_rng(0))
+    speeds, flops = [], 0.0
+    for nth in range(steps + 2):
+        step = next(queue)
+        counter = FlopCounterMode(display=False)
+        began = time.perf_counter()
+        if nth == 0:
+            counter.__enter__()
+        optimizer.zero_grad()
+        loss = step_loss(model, windows, step, weight=1.0, width=width)
+        loss.total.backward()
+        if nth == 0:
+            counter.__exit__(None, None, None)
+            flops = counter.get_total_flops() / len(step.t)
+        optimizer.step()
+        if nth >= 2:
+            speeds.append(len(step.t) / (time.perf_counter() - began))
+    return {
+        "pairs_per_second": float(np.median(speeds)),
+        "best": max(speeds),
+        "flops_per_pair": flops,
+    }
+
+
+def where_time_goes(split: dm.Split, max_len: int, groups: int) -> dict[str, float]:
+    """Share of the time of a packed step in its largest kinds of operation."""
+    config = dm.DisRecConfig(split.n_items, max_len=max_len, groups=groups)
+    model = dm.DisRec(config).train()
+    optimizer = make_optimizer(model)
+    windows = batches.make_windows(split.train, max_len)
+    queue = batches.steps(windows, 128, groups, np.random.default_rng(0))
+    with torch.profiler.profile() as profile:
+        for _ in range(2):
+            optimizer.zero_grad()
+            step_loss(model, windows, next(queue), weight=1.0).total.backward()
+            optimizer.step()
+    rows = profile.key_averages()
+    total = sum(row.self_cpu_time_total for row in rows)
+    top = sorted(rows, key=lambda row: -row.self_cpu_time_total)[:10]
+    return {row.key: round(row.self_cpu_time_total / total, 3) for row in top}
+
+
+def evaluation_speed(split: dm.Split, max_len: int) -> dict[str, float]:
+    """Users/s of both protocols on validation clicks, an untrained model."""
+    model = dm.DisRec(dm.DisRecConfig(split.n_items, max_len=max_len))
+    found = {}
+    for protocol in ("sampled", "full"):
+        began = time.perf_counter()
+        metrics = dm.evaluate(model, split, protocol, "valid")
+        seconds = time.perf_counter() - began
+        found[protocol + "_seconds"] = round(seconds, 2)
+        found[protocol + "_users_per_second"] = round(len(metrics.ranks) / seconds, 1)
+    return found
+
+
+def measure(name: str) -> dict[str, Any]:
+    """Everything about one data set."""
+    split = dm.leave_one_out(dm.load_dataset(name))
+    max_len, groups, packed_steps, single_steps = SETTINGS[name]
+    peak = gemm_peak()
+    ways = {
+        "pairs, padded to max_len": ("pairs", 1, single_steps, True),
+        "pairs, padded to the longest": ("pairs", 1, single_steps, False),
+        f"packed, {groups} groups a step": ("packed", groups, packed_steps, False),
+    }
+    result: dict[str, Any] = {"max_len": max_len, "gemm_gflops": round(peak / 1e9, 1)}
+    slowest = None
+    for label, (sampler, count, steps, pad) in ways.items():
+        row = train_speed(split, max_len, sampler, count, steps, pad)
+        slowest = slowest or row["pairs_per_second"]
+        result[label] = {
+            "pairs_per_second": round(row["pairs_per_second"], 1),
+            "best": round(row["best"], 1),
+            "ratio": round(row["pairs_per_second"] / slowest, 1),
+            "flops_per_pair": round(row["flops_per_pair"]),
+            "share_of_gemm_peak": round(
+                row["pairs_per_second"] * row["flops_per_pair"] / peak, 3
+            ),
+        }
+    result["time_in_packed_step"] = where_time_goes(split, max_len, groups)
+    result["evaluation"] = evaluation_speed(split, max_len)
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", nargs="+", choices=list(SETTINGS), default=["beauty"])
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    found: dict[str, Any] = {
+        "command": "python benchmarks/speed.py " + " ".join(sys.argv[1:]),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+    for name in options.data:
+        found[name] = measure(name)
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    found["peak_memory_mb"] = round(kilobytes / 1024)
+    text = json.dumps(found, indent=2)
+    print(text)
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

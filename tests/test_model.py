@@ -1,0 +1,795 @@
+"""The model against loop-written equations; its edges, files, start and settings."""
+
+import dataclasses
+import math
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import disrec_mini as dm
+from disrec_mini.encoder import Block, causal_mask
+from disrec_mini.intentions import IntentionLayer
+from disrec_mini.settings import DEVIATIONS
+
+quick = settings(max_examples=25, deadline=None, derandomize=True)
+N_ITEMS, DIM, K, MAX_LEN = 20, 8, 3, 7
+ROLES = ("past", "future")
+
+
+def tiny(remedy: bool = False, seed: int = 0, **changes: Any) -> dm.DisRec:
+    """A small float64 model in which every parameter and buffer matters."""
+    made = {"dim": DIM, "n_intents": K, "max_len": MAX_LEN, "dropout": 0.0} | changes
+    torch.manual_seed(seed)
+    model = dm.DisRec(dm.DisRecConfig(N_ITEMS, remedy=remedy, **made)).double()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.4 * torch.randn_like(parameter))
+        model.encoder.item_embedding.weight[0] = 0
+        model.intentions.z_mean.normal_()
+        model.intentions.uniform.fill_(False)
+    return model.eval()
+
+
+def batch(lengths: list[int], width: int = 0, seed: int = 0) -> list[torch.Tensor]:
+    """[items (B, T), lengths (B,)] of random clicks."""
+    draw = torch.Generator().manual_seed(seed)
+    size = torch.tensor(lengths)
+    width = max(width, *lengths, 1)
+    items = torch.randint(1, N_ITEMS + 1, (len(lengths), width), generator=draw)
+    return [items * (torch.arange(width) < size[:, None]), size]
+
+
+def close(ours: torch.Tensor, theirs: torch.Tensor, atol: float = 1e-10) -> None:
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=atol)
+
+
+# -- prefixes, padding, causality ------------------------------------------------------
+
+
+@quick
+@given(
+    lengths=st.lists(st.integers(1, MAX_LEN), min_size=1, max_size=5),
+    role=st.sampled_from(ROLES),
+    remedy=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_prefixes_equal_encode(
+    lengths: list[int], role: str, remedy: bool, seed: int
+) -> None:
+    model = tiny(remedy, seed)
+    items, size = batch(lengths, seed=seed)
+    with torch.no_grad():
+        phi = model.encode_prefixes(items, size, role)
+        assert phi.shape == (len(lengths), items.shape[1], K, DIM)
+        for b, n in enumerate(lengths):
+            for t in range(1, n + 1):
+                alone = model.encode(items[b : b + 1, :t], torch.tensor([t]), role)
+                close(phi[b, t - 1], alone.phi[0])
+            assert (phi[b, n:] == 0).all()
+
+
+def test_the_uniform_start_of_the_remedy_holds_for_prefixes_too() -> None:
+    model = tiny(remedy=True)
+    model.intentions.uniform.fill_(True)
+    items, size = batch([5, 2])
+    whole = model.encode(items, size)
+    close(whole.cluster[0], torch.full((5, K), 1 / K, dtype=torch.float64))
+    close(model.encode_prefixes(items, size)[[0, 1], size - 1], whole.phi)
+
+
+@pytest.mark.parametrize("remedy", [False, True])
+@pytest.mark.parametrize("role", ROLES)
+def test_padding_is_zero_and_without_influence(role: str, remedy: bool) -> None:
+    model = tiny(remedy)
+    lengths = [3, 1, 4]
+    wide = model.encode(*batch(lengths, MAX_LEN), role)
+    # the same clicks in narrower rows, and each row by itself
+    items, size = batch(lengths, MAX_LEN)
+    narrow = model.encode(items[:, :4], size, role)
+    for name in ("z", "cluster", "weight", "phi"):
+        ours = getattr(wide, name)
+        theirs = getattr(narrow, name)
+        if name != "phi":
+            assert (ours[:, 4:] == 0).all()
+            ours = ours[:, :4]
+            for row, n in zip(ours, lengths, strict=True):
+                assert (row[n:] == 0).all(), name
+                assert (row[:n] != 0).all(), name
+        close(ours, theirs)
+    for b, n in enumerate(lengths):
+        alone = model.encode(items[b : b + 1, :n], size[b : b + 1], role)
+        close(alone.phi[0], wide.phi[b])
+        close(alone.weight[0], wide.weight[b, :n])
+
+
+def test_the_content_of_padding_is_never_read() -> None:
+    """Whatever vectors stand at padding, inside the encoder and inside the layer."""
+    model = tiny()
+    items, size = batch([3, 1, 5], MAX_LEN)
+    position, mask = torch.arange(MAX_LEN), causal_mask(size, MAX_LEN)
+    h = model.encoder.item_embedding(items)
+    dirt = 1e3 * torch.randn_like(h) * (items == 0).unsqueeze(-1)
+    z = model.encoder(items, position, mask, h)
+    close(model.encoder(items, position, mask, h + dirt), z)
+    for role in ROLES:
+        clean, dirty = (model.intentions(x, size, role) for x in (z, z + dirt))
+        for name in ("cluster", "weight", "phi"):
+            close(getattr(dirty, name), getattr(clean, name))
+    pooled, _ = model.intentions.pool_prefixes(z + dirt, position, mask)
+    expected, _ = model.intentions.pool_prefixes(z, position, mask)
+    close(pooled[items != 0], expected[items != 0])
+
+
+@quick
+@given(
+    n=st.integers(2, MAX_LEN),
+    data=st.data(),
+    role=st.sampled_from(ROLES),
+    remedy=st.booleans(),
+)
+def test_later_clicks_never_change_earlier_prefixes(
+    n: int, data: st.DataObject, role: str, remedy: bool
+) -> None:
+    model = tiny(remedy)
+    items, size = batch([n, 3])
+    changed = data.draw(st.integers(1, n - 1))
+    other = items.clone()
+    other[0, changed] = 1 + items[0, changed] % N_ITEMS
+    ours, theirs = (model.encode_prefixes(x, size, role) for x in (items, other))
+    close(ours[0, :changed], theirs[0, :changed], atol=1e-12)
+    assert (ours[0, changed:n] - theirs[0, changed:n]).abs().amax((1, 2)).min() > 1e-6
+    close(ours[1], theirs[1], atol=1e-12)
+
+
+@pytest.mark.parametrize("remedy", [False, True])
+def test_shares_sum_to_one(remedy: bool) -> None:
+    model = tiny(remedy)
+    lengths = [1, 4, MAX_LEN]
+    for role in ROLES:
+        read = model.encode(*batch(lengths), role)
+        close(read.weight.sum(1), torch.ones(3, dtype=torch.float64))
+        for b, n in enumerate(lengths):
+            close(read.cluster[b, :n].sum(1), torch.ones(n, dtype=torch.float64))
+        assert (read.weight >= 0).all()
+        assert (read.cluster >= 0).all()
+    assert model.encode(*batch([1])).weight.item() == 1
+
+
+def test_the_roles_differ_in_beta_alone() -> None:
+    model = tiny()
+    past, future = (model.encode(*batch([4, 2]), role) for role in ROLES)
+    close(past.z, future.z)
+    close(past.cluster, future.cluster)
+    close(past.weight, future.weight)
+    assert (past.phi - future.phi).abs().min() > 1e-6
+    with torch.no_grad():
+        model.intentions.beta_future.copy_(model.intentions.beta_past)
+    close(model.encode(*batch([4, 2]), "future").phi, past.phi)
+
+
+# -- loop-written equations ------------------------------------------------------------
+
+
+def norm(x: torch.Tensor, layer: torch.nn.LayerNorm | None = None) -> torch.Tensor:
+    """LayerNorm of one vector, its variance divided by D."""
+    n = len(x)
+    mean = sum(x) / n
+    variance = sum((v - mean) ** 2 for v in x) / n
+    plain = (x - mean) / torch.sqrt(variance + 1e-8)
+    return plain if layer is None else plain * layer.weight + layer.bias
+
+
+def softmax(values: list[torch.Tensor]) -> list[torch.Tensor]:
+    powers = [torch.exp(v) for v in values]
+    return [p / sum(powers) for p in powers]
+
+
+def linear(layer: torch.nn.Linear, x: torch.Tensor) -> torch.Tensor:
+    return torch.stack(
+        [w @ x + b for w, b in zip(layer.weight, layer.bias, strict=True)]
+    )
+
+
+def slow_block(block: Block, x: list[torch.Tensor]) -> list[torch.Tensor]:
+    """One block on one sequence, click by click; dropout off."""
+    out = []
+    for i in range(len(x)):
+        n = norm(x[i], block.norm_query)
+        query = linear(block.query, n)
+        scores = [
+            query @ linear(block.key, x[j]) / math.sqrt(len(n)) for j in range(i + 1)
+        ]
+        attention = softmax(scores)
+        seen = sum(a * linear(block.value, x[j]) for j, a in enumerate(attention))
+        y = norm(n + seen, block.norm_feedforward)
+        hidden = linear(block.inner, y).clamp(min=0)
+        out.append(y + linear(block.outer, hidden))
+    return out
+
+
+def slow_layer(
+    layer: IntentionLayer, z: list[torch.Tensor], beta: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """cluster (t, K), weight (t,), phi (K, D) of one sequence."""
+    t, root = len(z), math.sqrt(len(z[0]))
+    clusters, scores = [], []
+    for i in range(t):
+        if layer.remedy:
+            click = norm(z[i] - layer.z_mean)
+            prototypes = [norm(c) for c in layer.prototypes]
+        else:
+            click = norm(z[i], layer.norm_click)
+            prototypes = [norm(c, layer.norm_prototype) for c in layer.prototypes]
+        clusters.append(softmax([click @ c / root for c in prototypes]))
+        key = norm(layer.alpha[i] + z[i], layer.norm_key)
+        key = key + linear(layer.key, key).clamp(min=0)
+        query = norm(layer.alpha[t - 1] + z[t - 1] + layer.query_bias, layer.norm_query)
+        scores.append(key @ query / root)
+    weights = softmax(scores)
+    phi = []
+    for k in range(len(layer.prototypes)):
+        pooled = sum(clusters[i][k] * weights[i] * z[i] for i in range(t))
+        phi.append(norm(beta[k] + pooled, layer.norm_out))
+    return (
+        torch.stack([torch.stack(p) for p in clusters]),
+        torch.stack(weights),
+        torch.stack(phi),
+    )
+
+
+def test_a_block_equals_the_loop() -> None:
+    block = tiny().encoder.blocks[0]
+    x = torch.randn(2, 5, DIM, dtype=torch.float64)
+    size = torch.tensor([5, 3])
+    with torch.no_grad():
+        ours = block(x, causal_mask(size, 5))
+        for b, n in enumerate(size.tolist()):
+            close(ours[b, :n], torch.stack(slow_block(block, list(x[b, :n]))))
+
+
+@pytest.mark.parametrize("remedy", [False, True])
+@torch.no_grad()
+def test_the_intention_layer_equals_the_loop(remedy: bool) -> None:
+    layer = tiny(remedy).intentions
+    size = torch.tensor([6, 4, 1])
+    valid = torch.arange(6) < size[:, None]
+    z = torch.randn(3, 6, DIM, dtype=torch.float64) * valid.unsqueeze(-1)
+    for role, beta in zip(ROLES, (layer.beta_past, layer.beta_future), strict=True):
+        read = layer(z, size, role)
+        for b, n in enumerate(size.tolist()):
+            cluster, weight, phi = slow_layer(layer, list(z[b, :n]), beta)
+            close(read.cluster[b, :n], cluster)
+            close(read.weight[b, :n], weight)
+            close(read.phi[b], phi)
+
+
+@torch.no_grad()
+def test_the_whole_model_equals_the_loop() -> None:
+    """From clicks to scores: score(j) = max_k h_j . phi^(k) / sqrt(D)."""
+    model = tiny(n_blocks=2)
+    encoder, layer = model.encoder, model.intentions
+    items, size = batch([5, 1, 2])
+    scores = model.score(items, size)
+    read = model.encode(items, size)
+    candidates = torch.tensor([[3, 0, 1], [2, 2, 20], [0, 5, 7]])
+    some = model.score_candidates(items, size, candidates)
+    assert scores.shape == (3, N_ITEMS + 1)
+    h = encoder.item_embedding.weight
+    for b, n in enumerate(size.tolist()):
+        x = [
+            math.sqrt(DIM) * h[items[b, i]] + encoder.position_embedding.weight[i]
+            for i in range(n)
+        ]
+        for block in encoder.blocks:
+            x = slow_block(block, x)
+        z = [norm(v, encoder.norm) for v in x]
+        close(read.z[b, :n], torch.stack(z))
+        phi = slow_layer(layer, z, layer.beta_past)[2]
+        close(read.phi[b], phi)
+        assert scores[b, 0] == -math.inf
+        for j in range(1, N_ITEMS + 1):
+            best = max(float(h[j] @ phi[k]) / math.sqrt(DIM) for k in range(K))
+            assert float(scores[b, j]) == pytest.approx(best, abs=1e-10)
+        close(some[b], scores[b, candidates[b]])
+
+
+# -- edges -----------------------------------------------------------------------------
+
+
+def test_the_smallest_and_the_largest_input() -> None:
+    model = tiny()
+    one = model.encode(*batch([1]))
+    assert one.z.shape == (1, 1, DIM)
+    assert one.cluster.shape == (1, 1, K)
+    assert one.weight.shape == (1, 1)
+    assert one.phi.shape == (1, K, DIM)
+    full = model.encode(*batch([MAX_LEN, 2]))
+    assert full.phi.isfinite().all()
+    with pytest.raises(dm.DisrecError, match=r"8 clicks are longer than max_len = 7"):
+        model.encode(*batch([MAX_LEN + 1]))
+
+
+def int64(*values: Any) -> torch.Tensor:
+    return torch.tensor(values, dtype=torch.int64)
+
+
+BAD_INPUT = [
+    (int64(1, 2), int64(2), "must be \\(B, T\\)"),
+    (int64([1, 2]), int64(1, 1), "must be \\(B, T\\)"),
+    (int64([1, 2]), int64([2]), "must be \\(B, T\\)"),
+    (int64([1, 2]).float(), int64(2), "must be int64"),
+    (int64([1, 2]).int(), int64(2), "must be int64"),
+    (int64([1, 2]), int64(2).int(), "must be int64"),
+    ([[1, 2]], int64(2), "must be int64"),
+    (np.array([[1, 2]]), np.array([2]), "must be int64"),
+    (torch.zeros(0, 3, dtype=torch.int64), torch.zeros(0).long(), "at least one"),
+    (torch.zeros(2, 0, dtype=torch.int64), int64(0, 0), "at least one"),
+    (int64([1, 2]), int64(0), "first \\(at least 1"),
+    (int64([1, 2]), int64(-1), "first \\(at least 1"),
+    (int64([1, 2]), int64(3), "first \\(at least 1"),
+    (int64([1, 2]), int64(1), "and then zeros"),
+    (int64([0, 2]), int64(1), "and then zeros"),
+    (int64([1, 0, 2]), int64(3), "none of them 0"),
+    (int64([1, N_ITEMS + 1]), int64(2), "item 21 is unknown: ids run from 1 to 20"),
+    (int64([1, -3]), int64(2), "item -3 is unknown"),
+]
+
+
+@pytest.mark.parametrize(("items", "lengths", "sentence"), BAD_INPUT)
+def test_bad_input_is_refused_in_a_sentence(
+    items: Any, lengths: Any, sentence: str
+) -> None:
+    model = tiny()
+    for call in (model.encode, model.encode_prefixes, model.score):
+        with pytest.raises(dm.DisrecError, match=sentence) as caught:
+            call(items, lengths)
+        assert str(caught.value).endswith(".")
+        assert "\n" not in str(caught.value)
+
+
+def test_other_bad_arguments() -> None:
+    model = tiny()
+    for call in (model.encode, model.encode_prefixes):
+        with pytest.raises(dm.DisrecError, match="role must be 'past' or 'future'"):
+            call(*batch([2]), role="present")
+    with pytest.raises(dm.DisrecError, match="n_items \\+ 1 = 21 names"):
+        dm.DisRec(model.config, ["", "a"])
+
+
+# -- recommend -------------------------------------------------------------------------
+
+
+def best_items(model: dm.DisRec, clicks: list[int], k: int, unseen: bool) -> list[int]:
+    """By sorting the scores of the last max_len clicks."""
+    read = clicks[-MAX_LEN:]
+    scores = model.score(int64(read), int64(len(read)))[0].tolist()
+    items = [j for j in range(1, N_ITEMS + 1) if not (unseen and j in clicks)]
+    return sorted(items, key=lambda j: -scores[j])[:k]
+
+
+def test_recommend_gives_the_best_items() -> None:
+    model = tiny()
+    long = [1, 2, 3, 4, 5, 6, 7, 8, 9, 2]  # the first clicks are not read, but seen
+    for clicks in ([4], [4, 9, 4], long):
+        for k in (1, 5, N_ITEMS + 5):
+            for unseen in (True, False):
+                ours = model.recommend(clicks, k, exclude_seen=unseen)
+                assert ours == best_items(model, clicks, k, unseen)
+    assert len(model.recommend(long, 99)) == N_ITEMS - 9
+    assert len(model.recommend(long, 99, exclude_seen=False)) == N_ITEMS
+    assert model.recommend(range(1, N_ITEMS + 1), 5) == []
+    assert model.recommend(long) == model.recommend(long, 10)
+    assert all(type(j) is int for j in model.recommend(long))
+
+
+def test_recommend_takes_arrays_and_several_rows() -> None:
+    model = tiny()
+    rows = [[4, 9, 4], [7], [1, 2]]
+    expected = [best_items(model, row, 4, True) for row in rows]
+    array = np.array([row + [0] * (9 - len(row)) for row in rows])
+    for items in (array, array.tolist(), torch.from_numpy(array), array.astype("u1")):
+        assert model.recommend(items, 4) == expected
+    assert model.recommend(array[0], 4) == expected[0]
+    assert model.recommend(array[:1], 4) == expected[:1]
+
+
+def test_recommend_without_dropout_leaves_the_mode() -> None:
+    torch.manual_seed(0)
+    model = dm.DisRec(dm.DisRecConfig(N_ITEMS, dim=DIM, dropout=0.9)).train()
+    first = model.recommend([1, 2, 3])
+    assert all(model.recommend([1, 2, 3]) == first for _ in range(5))
+    assert model.training
+    assert model.eval().recommend([1, 2, 3]) == first
+    assert not model.training
+
+
+BAD_CLICKS = [
+    ([], "recommend needs item ids"),
+    ([[1, 2], [0, 0]], "at least one click"),
+    ([0, 0], "at least one click"),
+    ([1.0, 2.0], "recommend needs item ids"),
+    (["a"], "recommend needs item ids"),
+    ([True], "recommend needs item ids"),
+    ([[1, 2], [3]], "recommend needs item ids"),
+    (5, "recommend needs item ids"),
+    (np.ones((1, 1, 1), int), "recommend needs item ids"),
+    (None, "recommend needs item ids"),
+    ([1, 21], "item 21 is unknown"),
+    ([1, -1], "item -1 is unknown"),
+    ([1, 0, 2], "item 0 is unknown"),
+]
+
+
+@pytest.mark.parametrize(("items", "sentence"), BAD_CLICKS)
+def test_recommend_refuses_in_a_sentence(items: Any, sentence: str) -> None:
+    with pytest.raises(dm.DisrecError, match=sentence):
+        tiny().recommend(items)
+
+
+@pytest.mark.parametrize("k", [0, -1, 2.0, "3", None])
+def test_recommend_refuses_a_bad_k(k: Any) -> None:
+    with pytest.raises(dm.DisrecError, match="k must be a whole number >= 1"):
+        tiny().recommend([1], k)
+
+
+# -- files -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def model() -> dm.DisRec:
+    config = dm.DisRecConfig.recommended(5, dim=4, n_intents=2, max_len=6)
+    model = dm.DisRec(config, ["", "a", "b", "ä", "d", "e"])
+    model.intentions.z_mean.normal_()
+    model.intentions.uniform.fill_(False)
+    return model
+
+
+def test_round_trip_is_bit_for_bit(model: dm.DisRec, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "model.pt"
+    model.save(path)
+    for place in (path, str(path), path.parent):
+        read = dm.DisRec.load(place)
+        assert read.config == model.config
+        assert read.item_names == model.item_names
+        assert not read.training
+        ours, theirs = model.state_dict(), read.state_dict()
+        assert list(ours) == list(theirs)
+        for name in ours:
+            assert ours[name].dtype == theirs[name].dtype
+            assert torch.equal(ours[name], theirs[name]), name
+        items = int64([1, 2, 5])
+        assert torch.equal(
+            model.eval().score(items, int64(3)), read.score(items, int64(3))
+        )
+
+
+def test_a_model_made_with_numpy_values_can_be_read(tmp_path: Path) -> None:
+    config = dm.DisRecConfig(2, dim=4, keep=np.float64(0.3))
+    dm.DisRec(config, np.array(["", "a", "b"])).save(tmp_path / "model.pt")
+    read = dm.DisRec.load(tmp_path)
+    assert read.config == config
+    assert read.item_names == ["", "a", "b"]
+
+
+class Payload:
+    """Unpickling it would make a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple:
+        return os.mkdir, (str(self.folder),)
+
+
+def load_fails(path: Path, sentence: str) -> None:
+    with pytest.raises(dm.DisrecError, match=sentence) as caught:
+        dm.DisRec.load(path)
+    assert str(path.name) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_foreign_code_is_not_executed(model: dm.DisRec, tmp_path: Path) -> None:
+    proof, path = tmp_path / "executed", tmp_path / "model.pt"
+    content = {"format": "disrec_mini model 1", "weights": Payload(proof)}
+
+    def dump(obj: Any, file: Any) -> None:
+        pickle.dump(obj, file, protocol=2)  # torch's own
+
+    for write in (dump, torch.save):
+        with path.open("wb") as file:
+            write(content, file)
+        load_fails(path, "is damaged or not a model of disrec_mini")
+        assert not proof.exists()
+        with path.open("rb") as file:  # the payload does work
+            if write is dump:
+                pickle.load(file)
+            else:
+                torch.load(file, weights_only=False)
+        assert proof.is_dir()
+        proof.rmdir()
+
+
+def test_damaged_and_foreign_files(model: dm.DisRec, tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    load_fails(path, "does not exist: expected a model of disrec_mini")
+    load_fails(tmp_path, "model.pt does not exist")
+    model.save(path)
+    whole = path.read_bytes()
+    for n in (0, 1, 100, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:n])
+        load_fails(path, "is damaged or not a model of disrec_mini")
+    path.write_bytes(b"PK\x03\x04" + bytes(1000))
+    load_fails(path, "is damaged or not a model of disrec_mini")
+    path.write_text("hello")
+    load_fails(path, "is damaged or not a model of disrec_mini")
+    for foreign in ({"a": torch.ones(2)}, [1, 2], torch.ones(3), {"format": "x"}):
+        torch.save(foreign, path)
+        load_fails(path, "is not a model of disrec_mini \\(expected format")
+
+
+def test_files_of_another_version(model: dm.DisRec, tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    model.save(path)
+    content = torch.load(path, weights_only=True)
+    config = content["config"]
+    weights = content["weights"]
+    cut = {k: v for k, v in weights.items() if k != "intentions.alpha"}
+    for changes in (
+        {"config": config | {"colour": 1}},
+        {"config": config | {"dim": 8}},
+        {"config": config | {"keep": 7.0}},
+        {"config": None},
+        {"weights": cut},
+        {"weights": weights | {"more": torch.ones(1)}},
+        {"item_names": ["", "a"]},
+        {"version": "9.9"} | {"config": {}},
+    ):
+        torch.save(content | changes, path)
+        load_fails(path, "was written by disrec_mini .* does not fit this version")
+    for name in ("config", "weights", "item_names"):
+        torch.save({k: v for k, v in content.items() if k != name}, path)
+        load_fails(path, "does not fit this version")
+
+
+def test_a_failing_write_leaves_the_old_file(
+    model: dm.DisRec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "model.pt"
+    model.save(path)
+    before = path.read_bytes()
+
+    def half(content: Any, file: Any) -> None:
+        file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", half)
+    with pytest.raises(dm.DisrecError, match=r"Cannot write .*No space left"):
+        model.save(path)
+    assert path.read_bytes() == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["model.pt"]
+
+
+# -- the start, and the remedy ---------------------------------------------------------
+
+
+def test_the_default_start_is_the_papers() -> None:
+    """Glorot uniform: bound sqrt(6 / (rows + columns)), std sqrt(2 / (...))."""
+    torch.manual_seed(0)
+    model = dm.DisRec(dm.DisRecConfig(3000, n_intents=100))
+    layer, encoder = model.intentions, model.encoder
+    assert (encoder.item_embedding.weight[0] == 0).all()
+    for table in (
+        encoder.item_embedding.weight,
+        encoder.position_embedding.weight,
+        layer.prototypes,
+        layer.alpha,
+        encoder.blocks[0].query.weight,
+        encoder.blocks[1].outer.weight,
+        layer.key.weight,
+    ):
+        total = sum(table.shape)
+        values = table.detach()
+        assert float(values.std()) == pytest.approx(math.sqrt(2 / total), rel=0.05)
+        assert float(values.abs().max()) <= math.sqrt(6 / total)
+    for beta in (layer.beta_past, layer.beta_future):
+        assert float(beta.detach().std()) == pytest.approx(1 / 8, rel=0.05)
+    assert not torch.equal(layer.beta_past, layer.beta_future)
+    for module in model.modules():
+        if isinstance(module, torch.nn.Linear):
+            assert (module.bias == 0).all()
+        if isinstance(module, torch.nn.LayerNorm):
+            assert module.eps == 1e-8
+            assert (module.weight == 1).all()
+            assert (module.bias == 0).all()
+    assert (layer.query_bias == 0).all()
+
+
+def test_init_std_reaches_the_tables() -> None:
+    torch.manual_seed(0)
+    model = dm.DisRec(dm.DisRecConfig(3000, init_std=0.02, n_intents=100))
+    layer, encoder = model.intentions, model.encoder
+    assert (encoder.item_embedding.weight[0] == 0).all()
+    for table in (
+        encoder.item_embedding.weight,
+        encoder.position_embedding.weight,
+        layer.prototypes,
+        layer.alpha,
+    ):
+        assert float(table.detach().std()) == pytest.approx(0.02, rel=0.05)
+    assert float(layer.beta_past.detach().std()) == pytest.approx(1 / 8, rel=0.05)
+
+
+def test_the_padding_row_never_learns() -> None:
+    model = tiny().train()
+    items, size = batch([5, 2, 1])
+    model.encode(items, size).phi.sum().backward()
+    gradient = model.encoder.item_embedding.weight.grad
+    assert gradient is not None
+    assert (gradient[0] == 0).all()
+    assert gradient[items[0, 0]].abs().max() > 0
+
+
+def test_item_dropout_hides_items_in_training_alone() -> None:
+    model = tiny(item_dropout=0.99)
+    items, size = batch([5, 2])
+    other = items % N_ITEMS + (items > 0)
+    assert not torch.equal(model.encode(items, size).z, model.encode(other, size).z)
+    model.train()
+    torch.manual_seed(2)
+    shown = model.encode(items, size).z
+    torch.manual_seed(2)
+    close(model.encode(other, size).z, shown)  # only the positions are left
+    assert shown.isfinite().all()
+
+
+def test_the_remedy_removes_no_parameter() -> None:
+    with_, without = tiny(remedy=True), tiny(remedy=False)
+    assert list(with_.state_dict()) == list(without.state_dict())
+    names = [name for name, _ in with_.named_parameters()]
+    assert names == [name for name, _ in without.named_parameters()]
+
+
+def clusters(n_each: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Tight clusters of z far from the origin, and the cluster of each row."""
+    draw = torch.Generator().manual_seed(seed)
+    centres = torch.randn(4, 16, generator=draw, dtype=torch.float64)
+    label = torch.arange(4).repeat(n_each)
+    noise = 0.05 * torch.randn(len(label), 16, generator=draw, dtype=torch.float64)
+    return 5 + centres[label] + noise, label
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_start_prototypes_finds_balanced_clusters(seed: int) -> None:
+    z, label = clusters(50, seed)
+    layer = IntentionLayer(16, 4, 9, remedy=True).double()
+    torch.nn.init.normal_(layer.prototypes)
+    assert layer.uniform
+    close(layer.cluster(z), torch.full((200, 4), 0.25, dtype=torch.float64))
+    layer.start_prototypes(z, torch.Generator().manual_seed(seed))
+    assert not layer.uniform
+    close(layer.z_mean, z.mean(0))
+    assert len(torch.unique(layer.prototypes.detach(), dim=0)) == 4
+    winner = layer.cluster(z).argmax(-1)
+    assert torch.bincount(winner, minlength=4).tolist() == [50] * 4
+    for k in range(4):
+        assert len(winner[label == k].unique()) == 1
+    again = IntentionLayer(16, 4, 9, remedy=True).double()
+    again.start_prototypes(z, torch.Generator().manual_seed(seed))
+    assert torch.equal(again.prototypes, layer.prototypes)
+
+
+def test_start_prototypes_chooses_different_clicks() -> None:
+    """Also where one click occurs very often; with too few of them it still ends."""
+    rare = torch.randn(5, 8, dtype=torch.float64)
+    z = torch.cat([torch.ones(500, 8, dtype=torch.float64), rare])
+    for seed in range(20):
+        layer = IntentionLayer(8, 5, 9, remedy=True).double()
+        layer.start_prototypes(z, torch.Generator().manual_seed(seed))
+        assert len(torch.unique(layer.prototypes.detach(), dim=0)) == 5
+    layer.start_prototypes(z[-2:], torch.Generator().manual_seed(0))
+    assert layer.prototypes.isfinite().all()
+
+
+def test_track_mean_moves_towards_the_mean() -> None:
+    layer = IntentionLayer(8, 2, 9, remedy=True).double()
+    z = torch.randn(30, 8, dtype=torch.float64)
+    layer.track_mean(z, momentum=0.25)
+    close(layer.z_mean, 0.25 * z.mean(0))
+    for _ in range(100):
+        layer.track_mean(z, momentum=0.25)
+    close(layer.z_mean, z.mean(0))
+
+
+# -- settings --------------------------------------------------------------------------
+
+
+def test_settings_are_frozen_and_are_the_papers() -> None:
+    config = dm.DisRecConfig(10)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.dim = 3  # type: ignore[misc]
+    assert config == dm.DisRecConfig.paper(10)
+    assert (config.n_blocks, config.group_size, config.groups) == (2, 128, 1)
+    assert (config.learning_rate, config.max_len, config.variant) == (1e-3, 50, 0)
+    assert config.l2 == config.item_decay == config.item_dropout == config.average == 0
+    assert config.temperature is config.seq2seq_temperature is config.init_std is None
+    assert config.remedy is config.mask_same_item is config.logq is False
+    assert config.seq2seq_weight == 1
+    assert config.replace(dim=3) == dm.DisRecConfig(10, dim=3)
+    assert config.dim == 64
+
+
+BAD_SETTINGS = [
+    ({"keep": 1.5}, "keep must be between 0 and 1, not 1.5"),
+    ({"keep": -0.1}, "keep must be between 0 and 1"),
+    ({"keep": math.nan}, "keep must be between 0 and 1"),
+    ({"keep": "half"}, "keep must be between 0 and 1"),
+    ({"n_intents": 0}, "n_intents must be a whole number >= 1, not 0"),
+    ({"n_intents": 2.0}, "n_intents must be a whole number >= 1"),
+    ({"n_blocks": True}, "n_blocks must be a whole number >= 1"),
+    ({"max_len": 1}, "max_len must be a whole number >= 2, not 1"),
+    ({"dropout": 1.0}, "dropout must be between 0 and 0.99"),
+    ({"learning_rate": 0}, "learning_rate must be a number above 0"),
+    ({"learning_rate": math.inf}, "learning_rate must be a number above 0"),
+    ({"temperature": -1.0}, "temperature must be a number above 0"),
+    ({"init_std": 0.0}, "init_std must be a number above 0"),
+    ({"remedy": 1}, "remedy must be True or False"),
+    ({"variant": 4}, "variant must be 0, 1, 2 or 3"),
+    ({"sampler": "fast"}, "sampler must be one of packed, pairs, not 'fast'"),
+    ({"l2": 0.1, "item_decay": 0.1}, "l2 and item_decay both decay .*choose one"),
+    ({"seq2seq_weight": math.inf}, "seq2seq_weight must be between"),
+    ({"group_size": 0}, "group_size must be a whole number >= 1"),
+]
+
+
+@pytest.mark.parametrize(("changes", "sentence"), BAD_SETTINGS)
+def test_bad_settings_are_refused(changes: dict[str, Any], sentence: str) -> None:
+    for make in (
+        lambda: dm.DisRecConfig(10, **changes),
+        lambda: dm.DisRecConfig.paper(10, **changes),
+        lambda: dm.DisRecConfig(10).replace(**changes),
+    ):
+        with pytest.raises(dm.DisrecError, match=sentence):
+            make()
+    with pytest.raises(dm.DisrecError, match="n_items must be a whole number >= 1"):
+        dm.DisRecConfig(0)
+
+
+def test_unknown_settings_suggest_near_names() -> None:
+    for make in (
+        dm.DisRecConfig(10).replace,
+        lambda **changes: dm.DisRecConfig.paper(10, **changes),
+        lambda **changes: dm.DisRecConfig.recommended(10, **changes),
+    ):
+        with pytest.raises(dm.DisrecError, match=r"'n_intent'.* Did you mean n_inten"):
+            make(n_intent=3)
+        with pytest.raises(dm.DisrecError, match=r"no setting 'colour'\.$"):
+            make(colour=3)
+
+
+def test_recommended_differs_in_the_named_deviations_alone() -> None:
+    paper, better = dm.DisRecConfig(10), dm.DisRecConfig.recommended(10)
+    for field in dataclasses.fields(dm.DisRecConfig):
+        ours, theirs = getattr(better, field.name), getattr(paper, field.name)
+        if field.name in DEVIATIONS:
+            value, why = DEVIATIONS[field.name]
+            assert ours == value != theirs
+            assert len(why) > 10
+        else:
+            assert ours == theirs, field.name
+    changed = dm.DisRecConfig.recommended(10, keep=0.9, dim=3)
+    assert changed == better.replace(keep=0.9, dim=3)
+
+
+def test_uses_seq2seq() -> None:
+    config = dm.DisRecConfig(10)
+    assert config.uses_seq2seq
+    for changes in ({"variant": 1}, {"variant": 2}, {"keep": 0.0}):
+        assert not config.replace(**changes).uses_seq2seq
+    assert not config.replace(seq2seq_weight=0.0).uses_seq2seq
