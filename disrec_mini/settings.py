@@ -188,6 +188,5 @@ def _check_whole(name: str, value: object, low: int) -> None:
 
 def _check_range(name: str, value: Any, low: float, high: float) -> None:
     if not (_is_number(value) and math.isfinite(value) and low <= value <= high):
-        raise DisrecError(
-            f"{name} must be between {low:g} and {high:g}, not {value!r}."
-        )
+        wanted = f"between {low:g} and {high:g}" if high < math.inf else "0 or more"
+        raise DisrecError(f"{name} must be {wanted}, not {value!r}.")
