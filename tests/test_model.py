@@ -743,7 +743,7 @@ BAD_SETTINGS = [
     ({"variant": 4}, "variant must be 0, 1, 2 or 3"),
     ({"sampler": "fast"}, "sampler must be one of packed, pairs, not 'fast'"),
     ({"l2": 0.1, "item_decay": 0.1}, "l2 and item_decay both decay .*choose one"),
-    ({"seq2seq_weight": math.inf}, "seq2seq_weight must be between"),
+    ({"seq2seq_weight": math.inf}, "seq2seq_weight must be 0 or more"),
     ({"group_size": 0}, "group_size must be a whole number >= 1"),
 ]
 
