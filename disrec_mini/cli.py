@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from disrec_mini.interactions import Interactions, Split
     from disrec_mini.model import DisRec
 
-EPOCHS = {"recommended": 15, "paper": 60}
+PAPER_EPOCHS = 60
+ENOUGH_PAIRS = 3_500_000  # visited in training by default, in 10 to 60 epochs
 
 # flag -> (setting, type, help); every flag changes one setting of DisRecConfig
 SETTINGS: dict[str, tuple[str, Any, str]] = {
@@ -149,12 +150,14 @@ def _train(options: argparse.Namespace, words: list[str]) -> int:
     config = DisRecConfig(data.n_items).replace(
         **{**run["settings"], "n_items": data.n_items}
     )
+    run["epochs"] = run["epochs"] or _enough_epochs(split)
     write_json_atomic(out / "run.json", {**run, "settings": asdict(config)})
     model, history = _fit(options, run, config, data, split, out)
     if history.stopped_by == "interrupt":
         print(f"disrec_mini: go on with --resume {out}", file=sys.stderr)
         return 130
     model.save(out / "model.pt")
+    measured = _measure(model, split, ("valid", "test"), ("sampled", "full"))
     result = {
         "command": shlex.join(["python", "-m", "disrec_mini", *words]),
         "data": run["data"],
@@ -166,12 +169,18 @@ def _train(options: argparse.Namespace, words: list[str]) -> int:
         "training_seconds": round(history.seconds, 1),
         "epochs": len(history.epochs),
         "history": asdict(history),
-        **_measure(model, split, ("valid", "test"), ("sampled", "full")),
+        **measured,
     }
     write_json_atomic(out / "result.json", result)
     _print_table(result)
     print(f"written to {out}", file=sys.stderr)
     return 0
+
+
+def _enough_epochs(split: "Split") -> int:
+    """Epochs that visit about `ENOUGH_PAIRS` (past, future) pairs."""
+    pairs = int((split.train.lengths - 1).clip(min=0).sum())
+    return min(60, max(10, round(ENOUGH_PAIRS / max(pairs, 1))))
 
 
 def _settings(options: argparse.Namespace) -> dict[str, Any]:
@@ -188,7 +197,7 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
         "format": options.format,
         "paper": options.paper,
         "seed": options.seed or 0,
-        "epochs": options.epochs or EPOCHS[kind],
+        "epochs": options.epochs or (PAPER_EPOCHS if options.paper else None),
         "validate_every": options.validate_every or 1,
         "patience": options.patience,
         "settings": {**base, **given},

@@ -124,6 +124,7 @@ class DisRecConfig:
 
 
 DEVIATIONS: dict[str, tuple[Any, str]] = {
+    "n_intents": (2, "More intentions learn more slowly and rank a little worse."),
     "temperature": (
         1.0,
         "phi has norm sqrt(D), so dot / sqrt(D) leaves logits of size |h|, tiny at the "
