@@ -165,11 +165,11 @@ class DisRec(nn.Module):
             z.append(z_block.detach().flatten(0, 1))  # (R*T, D)
         both = rows.past if rows.future is None else torch.cat([rows.past, rows.future])
         sums = F.embedding(both, torch.cat(pooled)).unflatten(1, (-1, self.config.dim))
-        n_pairs = len(rows.past)
-        past = layer.norm_out(sums[:n_pairs] + layer.beta_past)  # (P, K, D)
+        past_sums, *future_sums = sums.split(len(rows.past))
+        past = layer.norm_out(past_sums + layer.beta_past)  # (P, K, D)
         future = None
-        if rows.future is not None:
-            future = layer.norm_out(sums[n_pairs:] + layer.beta_future)
+        if future_sums:
+            future = layer.norm_out(future_sums[0] + layer.beta_future)
         return past, future, torch.cat(cluster)[rows.past], torch.cat(z)[rows.past]
 
     # -- scores ------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import hashlib
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,26 +101,41 @@ def step_loss(
         clicks = torch.cat([block.items.flatten() for block in rows.blocks])
         # one look-up for clicks and targets: the table's gradient is summed once
         h = table(torch.cat([clicks, wanted.flatten()]))
-        encoded = model.encode_packed(rows, h[: len(clicks)])
-        targets, *drawn = h[len(clicks) :].unflatten(0, wanted.shape)  # (P, D)
+        of_clicks, of_wanted = h.split([len(clicks), wanted.numel()])
+        encoded = model.encode_packed(rows, of_clicks)
+        targets, *drawn = of_wanted.unflatten(0, wanted.shape)  # (P, D)
     else:
         encoded = _encode_pairs(model, windows, step, with_future, device, width)
         targets, *drawn = table(wanted)
     past, future, cluster, z = encoded
     total, seq2item, extra = (past.new_zeros(()) for _ in range(3))
     kept, n_groups = 0, len(step.bounds) - 1
-    for first, last in zip(step.bounds[:-1], step.bounds[1:], strict=True):
-        group = slice(int(first), int(last))
+    sizes = np.diff(step.bounds).tolist()
+
+    def by_group(rows: Tensor | None) -> Sequence[Tensor | None]:
+        # split, not slices: each slice's gradient would be a zero-filled whole
+        return [None] * n_groups if rows is None else rows.split(sizes)
+
+    groups = zip(
+        past.split(sizes),
+        by_group(future),
+        targets.split(sizes),
+        ids.split(sizes),
+        by_group(drawn[0] if drawn else None),
+        drawn_ids.split(sizes),
+        strict=True,
+    )
+    for one_past, one_future, one_targets, one_ids, one_drawn, one_drawn_ids in groups:
         loss = group_loss(
             config,
-            past[group],
-            None if future is None else future[group],
-            targets[group],
-            ids[group],
+            one_past,
+            one_future,
+            one_targets,
+            one_ids,
             weight=weight,
             log_q=log_q,
-            drawn=drawn[0][group] if drawn else None,
-            drawn_ids=drawn_ids[group],
+            drawn=one_drawn,
+            drawn_ids=one_drawn_ids,
         )
         total = total + loss.total / n_groups
         seq2item = seq2item + loss.seq2item.detach() / n_groups
