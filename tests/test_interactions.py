@@ -356,9 +356,9 @@ def test_reading_is_fast(tmp_path: Path) -> None:
     buffer = io.BytesIO()
     np.savetxt(buffer, table, fmt="%d")
     path = write(tmp_path / "clicks", buffer.getvalue())
-    start = time.perf_counter()
+    start = time.process_time()
     read = read_interactions(path)
-    assert time.perf_counter() - start < 2  # about 0.1 s when nobody else computes
+    assert time.process_time() - start < 2  # about 0.1 s when nobody else computes
     assert (read.items == table[:, 1]).all()
 
 

@@ -142,9 +142,9 @@ def test_shirts_and_trousers() -> None:
 
 
 def test_making_is_fast() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     make_world(1_000, 40)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 @pytest.mark.parametrize(
