@@ -141,7 +141,7 @@ DEVIATIONS: dict[str, tuple[Any, str]] = {
     "learning_rate": (3e-3, "Steps hold more pairs than the paper's 128."),
     "item_decay": (
         2.0,
-        "Decoupled decay of the item table, against overfitting rare items.",
+        "Decoupled decay of the item table against overfitting.",
     ),
     "item_dropout": (0.2, "Hidden input items regularise rare items."),
     "average": (0.98, "A moving average smooths the last steps."),
