@@ -127,7 +127,7 @@ DEVIATIONS: dict[str, tuple[Any, str]] = {
     "n_intents": (2, "Four learned more slowly than one in our validation runs."),
     "temperature": (
         1.0,
-        "phi has norm sqrt(D), so dot / sqrt(D) leaves logits of the size of h, tiny at the "
+        "phi has norm sqrt(D), so dot / sqrt(D) leaves logits as small as h at the "
         "start: training crawls. Dividing by 1 lets them grow.",
     ),
     "init_std": (
