@@ -93,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_evaluate(commands.add_parser("evaluate", help="evaluate a trained model"))
     _add_recommend(commands.add_parser("recommend", help="recommend items"))
     _add_data(commands.add_parser("data", help="list, describe or fetch data sets"))
+    _add_experiment(commands.add_parser("experiment", help="run an experiment's jobs"))
     return parser
 
 
@@ -138,6 +139,7 @@ def _train(options: argparse.Namespace, words: list[str]) -> int:
     out = options.resume or options.out or _new_folder(options.data)
     if options.resume is None and (out / "checkpoint.pt").exists():
         raise DisrecError(f"{out} already holds a run: go on with --resume {out}.")
+    from disrec_mini.experiments.run_job import provenance
     from disrec_mini.files import write_json_atomic
     from disrec_mini.interactions import leave_one_out
 
@@ -164,7 +166,7 @@ def _train(options: argparse.Namespace, words: list[str]) -> int:
         "format": run["format"],
         "settings": asdict(config),
         "seed": run["seed"],
-        **_provenance(),
+        **provenance(),
         "seconds": round(time.time() - began, 3),
         "training_seconds": round(history.seconds, 3),
         "epochs": len(history.epochs),
@@ -298,39 +300,6 @@ def _data(name: str, format: str = "auto") -> "Interactions":
     if name in dataset_names() or not (Path(name).exists() or looks_like_a_file):
         return load_dataset(name)
     return read_interactions(name, format)
-
-
-def _provenance() -> dict[str, Any]:
-    import platform
-    import subprocess
-
-    import numpy
-    import torch
-
-    from disrec_mini import __version__
-
-    here = Path(__file__).parent
-    try:
-        git = subprocess.run(
-            ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=False,
-        ).stdout.strip()
-    except (OSError, subprocess.TimeoutExpired):
-        git = ""
-    return {
-        "versions": {
-            "disrec_mini": __version__,
-            "torch": torch.__version__,
-            "numpy": numpy.__version__,
-            "python": platform.python_version(),
-        },
-        "threads": torch.get_num_threads(),
-        "git": git or None,
-        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    }
 
 
 # -- evaluate --------------------------------------------------------------------------
@@ -502,3 +471,41 @@ def _data_fetch(options: argparse.Namespace, words: list[str]) -> int:
             shown = "-"
         print(f"{name:24} {shown}")
     return 0
+
+
+# -- experiment ------------------------------------------------------------------------
+
+
+def _add_experiment(parser: argparse.ArgumentParser) -> None:
+    from disrec_mini.experiments.queue import RESULTS, SCRATCH, describe
+
+    parser.set_defaults(run=_experiment)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description = f"Run what is missing of an experiment.\n\n{describe()}"
+    parser.add_argument("name", metavar="NAME")
+    parser.add_argument("--seeds", type=int, nargs="+", help="instead of the plan's")
+    parser.add_argument("--budget", type=float, metavar="MINUTES", help="then stop")
+    parser.add_argument("--jobs", type=int, default=1, help="processes side by side")
+    parser.add_argument("--job", help="run this one only, here")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of results")
+    parser.add_argument("--scratch", type=Path, default=SCRATCH, help="of checkpoints")
+
+
+def _experiment(options: argparse.Namespace, words: list[str]) -> int:
+    from disrec_mini.experiments.queue import run_experiment, run_one
+
+    where = {"out": options.out, "scratch": options.scratch}
+    if options.job is not None:
+        return 0 if run_one(options.name, options.job, **where) else 130
+    if options.jobs < 1:
+        raise DisrecError(f"--jobs must be at least 1, not {options.jobs}.")
+    return min(
+        1,
+        run_experiment(
+            options.name,
+            seeds=options.seeds,
+            budget=options.budget,
+            n_jobs=options.jobs,
+            **where,
+        ),
+    )

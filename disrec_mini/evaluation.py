@@ -511,3 +511,34 @@ def diversity(
         pairs = size * (size - 1)
         result["distance"] = float(1 - (cosine[several] / pairs[several]).mean())
     return result
+
+
+# -- intentions ------------------------------------------------------------------------
+
+
+def agreement(truth: Array, found: Array) -> dict[str, Any]:
+    """How well found labels (n,) name the true ones (n,), whatever they are called.
+
+    Returns
+    -------
+    nmi : mutual information over the mean entropy, 0 (independent) to 1 (the same).
+    purity : share of points whose found label's most frequent true one is theirs.
+    confusion : counts, a row for each true label, a column for each found one.
+    """
+    rows, columns = (np.unique(x, return_inverse=True)[1] for x in (truth, found))
+    confusion = np.zeros((rows.max() + 1, columns.max() + 1), np.int64)
+    np.add.at(confusion, (rows, columns), 1)
+    p = confusion / confusion.sum()
+
+    def entropy(x: Array) -> float:
+        x = x[x > 0]
+        return float(-(x * np.log(x)).sum())
+
+    of_truth, of_found = entropy(p.sum(1)), entropy(p.sum(0))
+    shared = of_truth + of_found - entropy(p)
+    mean = (of_truth + of_found) / 2
+    return {
+        "nmi": shared / mean if mean > 0 else 1.0,
+        "purity": float(confusion.max(0).sum() / confusion.sum()),
+        "confusion": confusion.tolist(),
+    }

@@ -124,7 +124,7 @@ class DisRecConfig:
 
 
 DEVIATIONS: dict[str, tuple[Any, str]] = {
-    "n_intents": (2, "Four learned more slowly than one in our validation runs."),
+    "n_intents": (1, "More than one recommend worse on every data set tried here."),
     "temperature": (
         1.0,
         "phi has norm sqrt(D), so dot / sqrt(D) leaves logits as small as h at the "

@@ -1,0 +1,36 @@
+"""What one experiment job is: data, settings and a seed.
+
+Everything in its result file follows from them.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training run.
+
+    Parameters
+    ----------
+    name : of its file, unique in an experiment.
+    data : a data set, or the arguments of `synthetic.make_world` for a toy world.
+    base, settings : "recommended" or "paper", and what differs from it.
+    epochs, patience, seed : as in `fit`; the seed also draws weights and noise.
+    noise : share of training clicks replaced (`corrupt`). users : share of users kept
+        for training; all are evaluated.
+    horizon : when above 0, this many last clicks of each long enough user are the test.
+    reads_test : False for a search, which must look at validation only.
+    """
+
+    name: str
+    data: str | dict[str, Any]
+    settings: dict[str, Any] = field(default_factory=dict)
+    base: str = "recommended"
+    epochs: int = 20
+    patience: int | None = None
+    seed: int = 0
+    noise: float = 0.0
+    users: float = 1.0
+    horizon: int = 0
+    reads_test: bool = True

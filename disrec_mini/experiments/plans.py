@@ -1,0 +1,82 @@
+"""Which jobs each experiment consists of. Hypotheses: book/results/README.md."""
+
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from disrec_mini.errors import DisrecError
+from disrec_mini.experiments.job import Job
+
+Jobs = list[Job]
+K1: dict[str, Any] = {"n_intents": 1}
+
+
+def search(seeds: Sequence[int] = (0,)) -> Jobs:
+    """Validation only. One change at a time, on the paper's Beauty and on 5-core."""
+    base = {"beauty": (16, {}), "beauty-5core": (24, {"logq": True})}
+    alone = {"variant": 1, **K1}
+    changes: dict[str, dict[str, Any]] = {
+        "one": alone,
+        "one-both": K1,
+        "two": {"variant": 1, "n_intents": 2},
+        "four": {"variant": 1, "n_intents": 4},
+        "four-no-remedy": {"variant": 1, "n_intents": 4, "remedy": False},
+        "decay-1": {**alone, "item_decay": 1.0},
+        "decay-4": {**alone, "item_decay": 4.0},
+        "hide-0": {**alone, "item_dropout": 0.0},
+        "hide-40": {**alone, "item_dropout": 0.4},
+        "dropout-30": {**alone, "dropout": 0.3},
+        "dropout-60": {**alone, "dropout": 0.6},
+        "blocks-1": {**alone, "n_blocks": 1},
+        "dim-128": {**alone, "dim": 128},
+        "group-256": {**alone, "group_size": 256, "groups": 8},
+        "group-1024": {**alone, "group_size": 1024, "groups": 2},
+        "rate-1e-3": {**alone, "learning_rate": 1e-3},
+        "temperature-half": {**alone, "temperature": 0.5},
+        "temperature-2": {**alone, "temperature": 2.0},
+    }
+    return [
+        Job(
+            f"{data}-{name}-seed{seed}",
+            data,
+            {**extra, **change},
+            epochs=epochs,
+            seed=seed,
+            reads_test=False,
+        )
+        for name, change in changes.items()
+        for data, (epochs, extra) in base.items()
+        for seed in seeds
+    ]
+
+
+PLANS: dict[str, tuple[Callable[..., Jobs], str]] = {
+    "search": (search, "settings compared on validation"),
+}
+
+
+def plan(name: str, seeds: Sequence[int] | None = None) -> Jobs:
+    """The jobs of an experiment, in the order they are run."""
+    if name not in PLANS:
+        near = difflib.get_close_matches(name, PLANS, 1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise DisrecError(
+            f"there is no experiment {name!r}; there are {', '.join(PLANS)}.{hint}"
+        )
+    make = PLANS[name][0]
+    return make() if seeds is None else make(seeds=tuple(seeds))
+
+
+def find_job(experiment: str, name: str) -> Job:
+    """A job by its name; a name ending in -seedN may have any N."""
+    jobs = plan(experiment)
+    stem, mark, seed = name.rpartition("-seed")
+    for job in jobs:
+        if job.name == name:
+            return job
+        if mark and seed.isdecimal() and job.name.rpartition("-seed")[0] == stem:
+            return replace(job, name=name, seed=int(seed))
+    raise DisrecError(
+        f"experiment {experiment} has no job {name!r}; the first is {jobs[0].name!r}."
+    )

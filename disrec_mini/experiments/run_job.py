@@ -1,0 +1,272 @@
+"""Run one job: train one model in one setting, measure it, store one file."""
+
+import platform
+import subprocess
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import disrec_mini as dm
+from disrec_mini import synthetic
+from disrec_mini.evaluation import Array, Metrics, diversity, draw_negatives, top_k
+from disrec_mini.experiments.job import Job
+from disrec_mini.files import write_atomic, write_json_atomic
+from disrec_mini.interactions import Interactions, Split
+
+VALID_USERS = 10_000  # validation reads at most this many users
+
+
+def run_job(
+    job: Job,
+    folder: Path,
+    scratch: Path,
+    command: str,
+    *,
+    minutes: float | None = None,
+    progress: bool = False,
+) -> bool:
+    """Run a job and store `<folder>/<name>.json`, and ranks beside it as `.npz`.
+
+    An interrupted job leaves its checkpoint in `scratch` and goes on from there next
+    time.
+
+    Returns
+    -------
+    True if the job is finished.
+    """
+    began = time.time()
+    world, whole, targets = _split(job)
+    train = _training_part(job, whole)
+    config = getattr(dm.DisRecConfig, job.base)(whole.n_items, **job.settings)
+    torch.manual_seed(job.seed)
+    model = dm.DisRec(config)
+    scratch.mkdir(parents=True, exist_ok=True)
+    history = dm.fit(
+        model,
+        train,
+        epochs=job.epochs,
+        seed=job.seed,
+        device="cpu",
+        patience=job.patience,
+        valid_users=VALID_USERS,
+        minutes=minutes,
+        out=scratch,
+        resume=True,
+        progress=progress,
+    )
+    if history.stopped_by == "interrupt":
+        return False
+    measured, ranks = _measure(job, model, whole, targets)
+    if world is not None:
+        measured["agreement"] = intention_agreement(model, world)
+    if ranks:
+        path = folder / f"{job.name}.npz"
+        write_atomic(path, lambda file: np.savez_compressed(file, **ranks))
+    result = {
+        "command": command,
+        "job": asdict(job),
+        "settings": asdict(config),
+        "seed": job.seed,
+        **provenance(),
+        "seconds": round(time.time() - began, 1),
+        "training_seconds": round(history.seconds, 1),
+        "epochs": len(history.epochs),
+        "best_epoch": history.best_epoch,
+        "stopped_by": history.stopped_by,
+        "curve": [_short(epoch) for epoch in history.epochs],
+        "usage": {k: history.epochs[-1][k] for k in ("hard_usage", "soft_usage")},
+        **measured,
+    }
+    write_json_atomic(folder / f"{job.name}.json", result)
+    return True
+
+
+def provenance() -> dict[str, Any]:
+    """Versions, threads, commit and time: who made a result."""
+    here = Path(__file__).parent
+    try:
+        git = subprocess.run(
+            ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        ).stdout.strip()
+    except (OSError, subprocess.TimeoutExpired):
+        git = ""
+    return {
+        "versions": {
+            "disrec_mini": dm.__version__,
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+        "threads": torch.get_num_threads(),
+        "git": git or None,
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+# -- data ------------------------------------------------------------------------------
+
+
+def _split(job: Job) -> tuple[synthetic.World | None, Split, Array | None]:
+    """The world if the data are one, the split, and the horizon's targets (N, h)."""
+    world = None
+    if isinstance(job.data, dict):
+        world = synthetic.make_world(**job.data)
+        data = world.interactions
+    else:
+        data = dm.load_dataset(job.data)
+    targets = None
+    if job.horizon:
+        data, targets = _hold_back(data, job.horizon)
+    split = dm.leave_one_out(data)
+    if targets is not None:  # the others are too short to be asked
+        test = np.where(targets[:, 0] > 0, split.test_items, 0)
+        split = Split(split.train, split.valid_items, test)
+    return world, split, targets
+
+
+def _hold_back(data: Interactions, horizon: int) -> tuple[Interactions, Array]:
+    """Cut all but the first of the last `horizon` clicks off users with 2 horizons.
+
+    Returns
+    -------
+    The shortened data, whose test click is the first held back, and the targets
+    (N, horizon), 0 for users that are too short.
+    """
+    long = data.lengths >= 2 * horizon
+    targets = np.zeros((data.n_users, horizon), np.int64)
+    sequences = []
+    for user, clicks in enumerate(data):
+        if long[user]:
+            targets[user] = clicks[-horizon:]
+            clicks = clicks[: len(clicks) - horizon + 1]
+        sequences.append(clicks)
+    offsets = np.concatenate([[0], np.cumsum([len(s) for s in sequences])])
+    short = Interactions(
+        np.concatenate(sequences),
+        offsets,
+        data.n_items,
+        item_categories=data.item_categories,
+    )
+    return short, targets
+
+
+def _training_part(job: Job, split: Split) -> Split:
+    """What the model may learn from: some users only, some clicks replaced."""
+    train, valid = split.train, split.valid_items
+    if job.noise:
+        train = dm.corrupt(train, job.noise, job.seed)
+    if job.users < 1:
+        rng = np.random.default_rng([job.seed, 1])
+        n = max(1, round(job.users * split.n_users))
+        kept = np.sort(rng.choice(split.n_users, n, replace=False))
+        train, valid = train.select(kept), valid[kept]
+    return Split(train, valid, np.zeros_like(valid))
+
+
+# -- measures --------------------------------------------------------------------------
+
+
+def _measure(
+    job: Job, model: Any, whole: Split, targets: Array | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Both protocols on validation, and on test if the job may; ranks of the test.
+
+    Noise changes what is read, never who the true item is compared with: candidates
+    come from the data as they were.
+    """
+    read = whole
+    if job.noise:
+        noisy = dm.corrupt(whole.train, job.noise, job.seed)
+        read = Split(noisy, whole.valid_items, whole.test_items)
+    found: dict[str, Any] = {}
+    ranks: dict[str, Any] = {}
+    for part in ("valid", "test") if job.reads_test else ("valid",):
+        negatives = draw_negatives(whole, part)
+        found[part] = {}
+        for protocol in ("sampled", "full"):
+            slow = part == "valid" and protocol == "full"
+            users = _some_users(whole) if slow else None
+            metrics: Metrics = dm.evaluate(
+                model, read, protocol, part, users=users, negatives=negatives
+            )
+            found[part][protocol] = metrics.as_dict()
+            if part == "test":
+                ranks |= {f"{protocol}_ranks": metrics.ranks.astype(np.int32)}
+                ranks |= {"users": metrics.users.astype(np.int32), "warm": metrics.warm}
+            if protocol == "sampled":
+                found[part]["negatives_sha256"] = metrics.negatives_sha256
+    if job.reads_test:
+        found["lists"], per_user = _lists(model, read, targets)
+        ranks |= per_user
+    return found, ranks
+
+
+def _some_users(split: Split) -> Array:
+    """At most VALID_USERS users who have a validation click, the same every time."""
+    users = np.flatnonzero(split.valid_items)
+    if len(users) <= VALID_USERS:
+        return users
+    return np.sort(np.random.default_rng(0).choice(users, VALID_USERS, replace=False))
+
+
+def _lists(
+    model: Any, split: Split, targets: Array | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Diversity of the ten best items, and recall of the next 5 and 10 clicks."""
+    users = np.flatnonzero(split.test_items)
+    lists = top_k(model, split, 10, users=users)
+    labels = first_category(split.train)
+    vectors = model.encoder.item_embedding.weight.detach().numpy()
+    found: dict[str, Any] = diversity(lists, split.n_items, labels, vectors)
+    per_user: dict[str, Any] = {}
+    if targets is not None:
+        for ahead in (5, targets.shape[1]):
+            wanted = targets[users][:, :ahead]
+            hits = (lists[:, :, None] == wanted[:, None, :]).any(1).mean(1)
+            found[f"recall of the next {ahead}"] = float(hits.mean())
+            per_user[f"next_{ahead}"] = hits.astype(np.float32)
+    return found, per_user
+
+
+def first_category(data: Interactions) -> Array | None:
+    """(n_items + 1,) int: the last named category of each item, None without names."""
+    if data.item_categories is None:
+        return None
+    names = [labels[-1] if labels else "" for labels in data.item_categories]
+    return np.unique(names, return_inverse=True)[1]
+
+
+def intention_agreement(model: Any, world: synthetic.World) -> dict[str, Any]:
+    """How well the strongest intention of each training click names the true one."""
+    split = dm.leave_one_out(world.interactions)
+    truth, found = [], []
+    with torch.no_grad():
+        for user in range(split.n_users):
+            clicks = split.train[user][: model.max_len]
+            if not len(clicks):
+                continue
+            items = torch.from_numpy(clicks.copy())[None]
+            cluster = model.encode(items, torch.tensor([len(clicks)])).cluster[0]
+            found.append(cluster.argmax(1).numpy())
+            truth.append(world.of_user(user)[1][: len(clicks)])
+    return dm.evaluation.agreement(np.concatenate(truth), np.concatenate(found))
+
+
+def _short(epoch: dict[str, Any]) -> dict[str, Any]:
+    """An epoch's entry, rounded where more digits are noise."""
+    names = ("epoch", "seq2item", "extra", "kept", "weight", "pairs_per_second")
+    kept = {n: epoch[n] for n in names if n in epoch}
+    valid = epoch.get("valid", {})
+    kept["valid"] = {n: valid[n] for n in ("recall@10", "ndcg@10", "mrr") if n in valid}
+    kept["hard_usage"] = epoch.get("hard_usage")
+    return {
+        k: float(f"{v:.5g}") if isinstance(v, float) else v for k, v in kept.items()
+    }
