@@ -5,8 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import disrec_mini.evaluation as evaluation
+    import disrec_mini.explorer as explorer
     import disrec_mini.losses as losses
+    import disrec_mini.plots as plots
     import disrec_mini.synthetic as synthetic
+    import disrec_mini.widgets as widgets
     from disrec_mini.datasets import load_dataset
     from disrec_mini.errors import DisrecError
     from disrec_mini.evaluation import Metrics, compare, evaluate
@@ -41,7 +44,10 @@ _HOMES = {
     "compare": "evaluation",
     "Metrics": "evaluation",
 }
-_MODULES = ("baselines", "datasets", "evaluation", "losses", "plots", "synthetic")
+_MODULES = {"baselines", "datasets", "evaluation", "explorer", "losses", "plots"} | {
+    "synthetic",
+    "widgets",
+}
 
 __all__ = [
     "DisRec",
@@ -56,12 +62,15 @@ __all__ = [
     "corrupt",
     "evaluate",
     "evaluation",
+    "explorer",
     "fit",
     "leave_one_out",
     "load_dataset",
     "losses",
+    "plots",
     "read_interactions",
     "synthetic",
+    "widgets",
 ]
 
 

@@ -1,0 +1,98 @@
+"""Things a reader can move: explorables, which need no kernel, and quizzes.
+
+An explorable is HTML with its data beside it and a script that knows only its own
+root. It works in a built page, offline, from a file, in JupyterLab and in Colab, and
+twice on one page.
+"""
+
+import base64
+import hashlib
+import html
+import json
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from disrec_mini.errors import DisrecError
+
+
+class Shown:
+    """HTML for a notebook's output, with a plain sentence where HTML is not shown."""
+
+    def __init__(self, markup: str, text: str) -> None:
+        self.markup, self.text = markup, text
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"text/html": self.markup, "text/plain": self.text}
+
+
+def explorable(
+    name: str, data: Mapping[str, Any], label: str, caption: str = ""
+) -> Shown:
+    """An explorable made of `explorables/<name>.js`.
+
+    Parameters
+    ----------
+    name : of the script. It is the body of a function of (root, data, tools): it fills
+        the element `root`; tools (in `explorables/base.js`) makes labelled controls.
+    data : what the script needs; NumPy arrays as `packed` makes them, else plain JSON.
+    label : what it is, for readers who do not see it. caption : shown below.
+    """
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    script = _file(f"{name}.js")
+    uid = hashlib.sha256((name + text).encode()).hexdigest()[:10]
+    island = text.replace("<", "\\u003c")
+    below = f"<figcaption>{caption}</figcaption>" if caption else ""
+    markup = (
+        f"<style>{_file('base.css')}</style>"
+        f'<figure class="explorable" data-explorable="{uid}" role="group" '
+        f'aria-label="{html.escape(label)}"><div class="explorable-body">'
+        "<noscript>This part of the page needs JavaScript.</noscript></div>"
+        f'<script type="application/json">{island}</script>{below}</figure>'
+        f'<script>(function(){{"use strict";{_file("base.js")}'
+        f'start("{uid}",function(root,data,tools){{{script}}});}})();</script>'
+    )
+    return Shown(markup, f"[explorable: {label}]")
+
+
+def _file(name: str) -> str:
+    return files("disrec_mini.explorables").joinpath(name).read_text(encoding="utf-8")
+
+
+def packed(array: Any, dtype: str = "float16") -> dict[str, Any]:
+    """An array as {dtype, shape, base64}; `tools.array` turns it into numbers.
+
+    dtype : "float16", "float32", "uint8", "uint16" or "int32".
+    """
+    values = np.ascontiguousarray(array, dtype=np.dtype(dtype).newbyteorder("<"))
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise DisrecError(f"the array holds numbers that {dtype} cannot hold.")
+    return {
+        "dtype": dtype,
+        "shape": list(values.shape),
+        "base64": base64.b64encode(values.tobytes()).decode("ascii"),
+    }
+
+
+def quiz(questions: Sequence[Mapping[str, Any]]) -> Shown:
+    """Questions with one right answer each, and a reply to every answer.
+
+    Parameters
+    ----------
+    questions : {"question": text, "answers": [(text, right, reply), ...]}.
+    """
+    for question in questions:
+        if sum(bool(right) for _, right, _ in question["answers"]) != 1:
+            raise DisrecError(
+                f"the question {question['question']!r} needs exactly one right answer."
+            )
+    data = {
+        "questions": [
+            {"question": q["question"], "answers": [list(a) for a in q["answers"]]}
+            for q in questions
+        ]
+    }
+    n = len(questions)
+    return explorable("quiz", data, f"Quiz: {n} question{'s' if n > 1 else ''}")

@@ -1,0 +1,92 @@
+"""Explorables, quizzes and figures: what goes into a page."""
+
+import base64
+import json
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+import disrec_mini as dm
+from disrec_mini import plots, widgets
+
+
+def _data(markup):
+    island = re.search(r'<script type="application/json">(.*?)</script>', markup, re.S)
+    return json.loads(island.group(1))
+
+
+def test_an_explorable_carries_its_data_and_cannot_be_broken_by_it():
+    data = {"text": "</script><b>", "quote": "'\""}
+    question = {"question": "</script>", "answers": [("<b>", True, "yes")]}
+    markup = widgets.quiz([question]).markup
+    assert markup.count("</script>") == 2
+    assert _data(markup)["questions"][0]["question"] == "</script>"
+    assert _data(widgets.explorable("quiz", data, 'a "label"').markup) == data
+    assert 'aria-label="a &quot;label&quot;"' in (
+        widgets.explorable("quiz", data, 'a "label"').markup
+    )
+
+
+def test_the_same_explorable_is_the_same_html():
+    questions = [{"question": "?", "answers": [("a", True, "r"), ("b", False, "w")]}]
+    assert widgets.quiz(questions).markup == widgets.quiz(questions).markup
+    bundle = widgets.quiz(questions)._repr_mimebundle_()
+    assert bundle["text/plain"] == "[explorable: Quiz: 1 question]"
+
+
+def test_a_question_has_exactly_one_right_answer():
+    for rights in ((True, True), (False, False)):
+        answers = [("a", rights[0], ""), ("b", rights[1], "")]
+        with pytest.raises(dm.DisrecError, match="exactly one right answer"):
+            widgets.quiz([{"question": "?", "answers": answers}])
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "uint8", "uint16", "int32"])
+def test_packed_arrays_come_back(dtype):
+    values = np.arange(12).reshape(3, 4)
+    packed = widgets.packed(values, dtype)
+    kind = np.dtype(dtype).newbyteorder("<")
+    back = np.frombuffer(base64.b64decode(packed["base64"]), kind)
+    assert np.array_equal(back.reshape(packed["shape"]), values)
+
+
+def test_numbers_too_large_for_float16_are_refused():
+    with np.errstate(over="ignore"), pytest.raises(dm.DisrecError, match="float16"):
+        widgets.packed([1e6])
+
+
+@pytest.fixture
+def figure():
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    plots.use_style()
+    figure, axes = pyplot.subplots()
+    axes.plot([1, 2], [1, 2], label="a line")
+    axes.set(xlabel="clicks & more")
+    axes.legend()
+    return figure
+
+
+def test_a_figure_needs_alt_text(figure):
+    with pytest.raises(dm.DisrecError, match="alt text"):
+        plots.show(figure, "  ")
+
+
+def test_a_figure_takes_the_colour_of_the_page(figure):
+    shown = plots.show(figure, 'rises from "1" to 2', "See <b>this</b>.")
+    markup = shown.markup
+    assert plots.INK not in markup
+    assert "currentColor" in markup
+    assert 'role="img" aria-label="rises from &quot;1&quot; to 2"' in markup
+    assert "<figcaption>See <b>this</b>.</figcaption>" in markup
+    assert "clicks &amp; more" in markup, "text stays text"
+    assert not re.search(r'<svg[^>]* width="\d', markup), "the page decides the width"
+    ElementTree.fromstring(re.search(r"<svg.*</svg>", markup, re.S).group(0))
+
+
+def test_ids_that_stay_are_used(figure):
+    markup = plots.show(figure, "a line").markup
+    ids = re.findall(r' id="([^"]+)"', markup)
+    assert len(ids) == len(set(ids))
+    assert all(f"#{name}" in markup for name in ids)
