@@ -29,7 +29,13 @@ class Shown:
 
 
 def explorable(
-    name: str, data: Mapping[str, Any], label: str, caption: str = ""
+    name: str,
+    data: Mapping[str, Any],
+    label: str,
+    caption: str = "",
+    *,
+    package: str = "disrec_mini.explorables",
+    scripts: Sequence[str] = (),
 ) -> Shown:
     """An explorable made of `explorables/<name>.js`.
 
@@ -39,14 +45,19 @@ def explorable(
         the element `root`; tools (in `explorables/base.js`) makes labelled controls.
     data : what the script needs; NumPy arrays as `packed` makes them, else plain JSON.
     label : what it is, for readers who do not see it. caption : shown below.
+    package : where the script lies. scripts : its parts, if they are several files; a
+        style sheet `<name>.css` beside them is added to `base.css`.
     """
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
-    script = _file(f"{name}.js")
+    script = "".join(_file(f"{part}.js", package) for part in scripts or (name,))
+    style = _file("base.css")
+    if files(package).joinpath(f"{name}.css").is_file():
+        style += _file(f"{name}.css", package)
     uid = hashlib.sha256((name + text).encode()).hexdigest()[:10]
     island = text.replace("<", "\\u003c")
     below = f"<figcaption>{caption}</figcaption>" if caption else ""
     markup = (
-        f"<style>{_file('base.css')}</style>"
+        f"<style>{style}</style>"
         f'<figure class="explorable" data-explorable="{uid}" role="group" '
         f'aria-label="{html.escape(label)}"><div class="explorable-body">'
         "<noscript>This part of the page needs JavaScript.</noscript></div>"
@@ -57,8 +68,8 @@ def explorable(
     return Shown(markup, f"[explorable: {label}]")
 
 
-def _file(name: str) -> str:
-    return files("disrec_mini.explorables").joinpath(name).read_text(encoding="utf-8")
+def _file(name: str, package: str = "disrec_mini.explorables") -> str:
+    return files(package).joinpath(name).read_text(encoding="utf-8")
 
 
 def packed(array: Any, dtype: str = "float16") -> dict[str, Any]:
