@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from disrec_mini.model import DisRec
 
 PAPER_EPOCHS = 60
-ENOUGH_PAIRS = 3_500_000  # visited in training by default, in 10 to 60 epochs
+ENOUGH_PAIRS = 4_500_000  # visited in training by default, in 10 to 60 epochs
 
 # flag -> (setting, type, help); every flag changes one setting of DisRecConfig
 SETTINGS: dict[str, tuple[str, Any, str]] = {

@@ -37,8 +37,10 @@ class IntentionLayer(nn.Module):
     phi^(k) = LN5( beta_k + sum_{i<=t} p_{k|i} p_i z_i )
 
     With ``remedy=True`` (an extension against prototype collapse, chapter 06) the
-    clustering reads LN(z_i - mean of z) and LN(c_k) without gain and bias, p_{k|i} is
-    uniform until `start_prototypes` has placed the prototypes by k-means++.
+    clustering reads LN(z_i - mean of z) and LN(c_k) without gain and bias. Until
+    `start_prototypes` has placed the prototypes by k-means, clicks are not divided:
+    p_{k|i} is 1/K and every phi^(k) is LN5( mean of beta + sum_{i<=t} p_i z_i ), so
+    that the model learns as one with a single intention does.
     """
 
     z_mean: Tensor
@@ -79,7 +81,8 @@ class IntentionLayer(nn.Module):
         query = self.query_of(z[rows, lengths - 1], self.alpha[lengths - 1])  # (B, D)
         scores = (self.key_of(z, alpha) @ query.unsqueeze(-1)).squeeze(-1)  # (B, T)
         weight = scores.masked_fill(~valid, -math.inf).softmax(-1)
-        pooled = (cluster * weight.unsqueeze(-1)).transpose(1, 2) @ z  # (B, K, D)
+        shares = self.shares(cluster) * weight.unsqueeze(-1)  # (B, T, K)
+        pooled = shares.transpose(1, 2) @ z  # (B, K, D)
         return Intentions(cluster, weight, self.norm_out(self.beta(role) + pooled))
 
     def pool_prefixes(
@@ -103,21 +106,26 @@ class IntentionLayer(nn.Module):
         query = self.query_of(z, alpha)  # (R, T, D)
         scores = query @ self.key_of(z, alpha).transpose(1, 2)  # (R, T, T)
         weight = scores.masked_fill(~mask, -math.inf).softmax(-1)
-        parts = (cluster.unsqueeze(-1) * z.unsqueeze(2)).flatten(2)  # (R, T, K*D)
+        shares = self.shares(cluster).unsqueeze(-1)  # (R, T, K, 1)
+        parts = (shares * z.unsqueeze(2)).flatten(2)  # (R, T, K*D)
         pooled = (weight @ parts).unflatten(2, (cluster.shape[-1], -1))
         return pooled, cluster
 
     def beta(self, role: str) -> Tensor:
         """(K, D), the bias of each intention: one set for pasts, one for futures."""
-        return self.beta_past if role == "past" else self.beta_future
+        beta = self.beta_past if role == "past" else self.beta_future
+        return beta.mean(0, keepdim=True).expand_as(beta) if self.uniform else beta
+
+    def shares(self, cluster: Tensor) -> Tensor:
+        """What of each click goes to each intention: p_{k|i}, or all of it to all."""
+        return torch.ones_like(cluster) if self.uniform else cluster
 
     def cluster(self, z: Tensor) -> Tensor:
         """p_{k|i}: (..., D) -> (..., K), sums to 1 over k."""
         if self.remedy:
             if self.uniform:
-                return z.new_full((*z.shape[:-1], len(self.prototypes)), 1.0).softmax(
-                    -1
-                )
+                n_intents = len(self.prototypes)
+                return z.new_full((*z.shape[:-1], n_intents), 1 / n_intents)
             shape = z.shape[-1:]
             click = F.layer_norm(z - self.z_mean, shape, eps=LAYER_NORM_EPS)
             prototype = F.layer_norm(self.prototypes, shape, eps=LAYER_NORM_EPS)
@@ -142,25 +150,31 @@ class IntentionLayer(nn.Module):
 
     @torch.no_grad()
     def start_prototypes(
-        self, z: Tensor, generator: torch.Generator, rounds: int = 20
+        self, z: Tensor, generator: torch.Generator, rounds: int = 20, tries: int = 10
     ) -> None:
         """Remedy: place the prototypes by k-means on centred clicks z (n, D).
 
         k-means++ chooses the first centres, then `rounds` rounds of assigning clicks by
-        cosine, as the clustering does, and averaging. From here on p_{k|i} is learned.
+        cosine, as the clustering does, and averaging; the best of several tries is
+        kept. From here on p_{k|i} is learned.
         """
         self.z_mean.copy_(z.mean(0))
         points = F.layer_norm(z - self.z_mean, z.shape[-1:], eps=LAYER_NORM_EPS)
-        centres = points[self._plus_plus(points, generator)]
-        for _ in range(rounds):
-            nearest = (points @ F.normalize(centres, dim=1).T).argmax(1)  # (n,)
-            members = F.one_hot(nearest, len(centres)).to(points)  # (n, K)
-            filled = members.sum(0) > 0
-            sums = members.T @ points / members.sum(0).clamp(min=1).unsqueeze(1)
-            centres = torch.where(filled.unsqueeze(1), sums, centres)
-        self.prototypes.copy_(
-            F.layer_norm(centres, centres.shape[-1:], eps=LAYER_NORM_EPS)
-        )
+        best = -math.inf
+        for _ in range(tries):
+            centres = points[self._plus_plus(points, generator)]
+            for _ in range(rounds):
+                nearest = (points @ F.normalize(centres, dim=1).T).argmax(1)  # (n,)
+                members = F.one_hot(nearest, len(centres)).to(points)  # (n, K)
+                filled = members.sum(0) > 0
+                sums = members.T @ points / members.sum(0).clamp(min=1).unsqueeze(1)
+                centres = torch.where(filled.unsqueeze(1), sums, centres)
+            closeness = (points @ F.normalize(centres, dim=1).T).amax(1).mean()
+            if float(closeness) > best:
+                best = float(closeness)
+                self.prototypes.copy_(
+                    F.layer_norm(centres, centres.shape[-1:], eps=LAYER_NORM_EPS)
+                )
         self.uniform.fill_(False)
 
     def _plus_plus(self, points: Tensor, generator: torch.Generator) -> list[int]:

@@ -166,10 +166,10 @@ class DisRec(nn.Module):
         both = rows.past if rows.future is None else torch.cat([rows.past, rows.future])
         sums = F.embedding(both, torch.cat(pooled)).unflatten(1, (-1, self.config.dim))
         past_sums, *future_sums = sums.split(len(rows.past))
-        past = layer.norm_out(past_sums + layer.beta_past)  # (P, K, D)
+        past = layer.norm_out(past_sums + layer.beta("past"))  # (P, K, D)
         future = None
         if future_sums:
-            future = layer.norm_out(future_sums[0] + layer.beta_future)
+            future = layer.norm_out(future_sums[0] + layer.beta("future"))
         return past, future, torch.cat(cluster)[rows.past], torch.cat(z)[rows.past]
 
     # -- scores ------------------------------------------------------------------------

@@ -25,7 +25,7 @@ class DisRecConfig:
     init_std : None for Glorot uniform (TensorFlow's default, the paper's), else the
         standard deviation of a normal for items, positions and prototypes.
     remedy : True switches on the remedy against prototype collapse: clustering on
-        centred z, uniform until `remedy_epochs`, then k-means++ (chapter 06).
+        centred z, undivided until `remedy_epochs`, then k-means (chapter 06).
 
     Losses
     ------

@@ -29,6 +29,7 @@ class WorldSettings:
     noise: float = 0.2
     concentration: float = 1.0
     seed: int = 0
+    wander: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("n_users", "n_intents", "items_per_intent", "chain"):
@@ -43,7 +44,7 @@ class WorldSettings:
                 f"{self.items_per_intent} items do not divide into chains of "
                 f"{self.chain}."
             )
-        for name in ("stay", "noise"):
+        for name in ("stay", "noise", "wander"):
             value = getattr(self, name)
             if not isinstance(value, float | int) or not 0 <= value <= 1:
                 raise DisrecError(
@@ -118,6 +119,7 @@ def make_world(
     noise: float = 0.2,
     concentration: float = 1.0,
     seed: int = 0,
+    wander: float = 0.0,
 ) -> World:
     """A world of users who mix intentions and walk along chains of items.
 
@@ -137,13 +139,16 @@ def make_world(
         replaced by one drawn uniformly from all items.
     concentration : of the Dirichlet distribution of mixtures pi.
     seed : the same seed makes the same world.
+    wander : probability that a click leaves the walk for a uniformly drawn item of its
+        sub-chain. At 0 neighbours in a chain are all that belongs together; the higher
+        it is, the more all items of a sub-chain do.
 
     Raises
     ------
     DisrecError : an argument outside its range.
     """
     shape = (n_users, length, n_intents, items_per_intent, chain)
-    settings = WorldSettings(*shape, stay, noise, concentration, seed)
+    settings = WorldSettings(*shape, stay, noise, concentration, seed, wander)
     groups = [f"intention {k + 1}" for k in range(n_intents)]
     return _build(settings, groups, [f"{group}, item" for group in groups])
 
@@ -234,6 +239,9 @@ def _walk_chains(
     n_walks = s.n_users * s.n_intents
     place = rng.integers(s.chain, size=n_walks)[walk[order]] + far - far[start]
     which = rng.integers(s.items_per_intent // s.chain, size=n_walks)[walk[order]]
+    if s.wander:
+        leaves = rng.random(len(walk)) < s.wander
+        place = np.where(leaves, rng.integers(s.chain, size=len(walk)), place)
     items = np.empty(len(walk), np.int64)
     items[order] = (
         intention[order] * s.items_per_intent + which * s.chain + place % s.chain + 1

@@ -84,6 +84,32 @@ def test_the_uniform_start_of_the_remedy_holds_for_prefixes_too() -> None:
     close(model.encode_prefixes(items, size)[[0, 1], size - 1], whole.phi)
 
 
+def test_before_the_prototypes_are_placed_the_remedy_learns_as_one_intention() -> None:
+    """Same loss but for ln K, same gradient of everything that K = 1 has."""
+    several, one = tiny(remedy=True), tiny(n_intents=1)
+    several.intentions.uniform.fill_(True)
+    weights = dict(several.state_dict())
+    for name in ("beta_past", "beta_future"):
+        weights[f"intentions.{name}"] = weights[f"intentions.{name}"].mean(0)[None]
+    weights["intentions.prototypes"] = weights["intentions.prototypes"][:1]
+    one.load_state_dict(weights)
+    items, size = batch([5, 2, 3])
+    targets = torch.randn(3, several.config.dim, dtype=torch.float64)
+    losses = []
+    for model in (several, one):
+        phi = model.encode(items, size).phi
+        loss = dm.losses.seq2item_loss(phi, targets, temperature=1.0).mean()
+        loss.backward()
+        losses.append(float(loss.detach()))
+    assert losses[0] == pytest.approx(losses[1] + math.log(K), abs=1e-12)
+    shared = dict(several.named_parameters())
+    for name, weight in one.named_parameters():
+        if name.endswith("beta_past"):
+            close(shared[name].grad.sum(0), weight.grad[0])
+        elif weight.grad is not None and not weight.grad.eq(0).all():
+            close(shared[name].grad, weight.grad)
+
+
 @pytest.mark.parametrize("remedy", [False, True])
 @pytest.mark.parametrize("role", ROLES)
 def test_padding_is_zero_and_without_influence(role: str, remedy: bool) -> None:

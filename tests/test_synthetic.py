@@ -176,3 +176,20 @@ def test_wrong_settings(changes: dict, sentence: str) -> None:
 def test_wrong_user() -> None:
     with pytest.raises(IndexError, match="no user 200"):
         shirts_and_trousers().of_user(200)
+
+
+def test_who_wanders_jumps_within_the_chain() -> None:
+    walks, jumps = (
+        make_world(200, 30, chain=20, noise=0.0, wander=w) for w in (0.0, 1.0)
+    )
+    assert np.array_equal(walks.intention_of_click, jumps.intention_of_click)
+    for world, next_door in ((walks, 1.0), (jumps, 2 / 20)):
+        a, b = neighbours(world)
+        item, chain = world.interactions.items, world.chain_of_item
+        same = world.intention_of_click[a] == world.intention_of_click[b]
+        a, b = a[same], b[same]
+        assert (chain[item[a]] == chain[item[b]]).all()
+        near = np.isin((item[b] - item[a]) % 20, (1, 2)).mean()
+        assert near == pytest.approx(next_door, abs=0.02)
+    with pytest.raises(DisrecError, match="wander"):
+        make_world(wander=1.5)

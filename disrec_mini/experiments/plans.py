@@ -19,8 +19,8 @@ def search(seeds: Sequence[int] = (0,)) -> Jobs:
     changes: dict[str, dict[str, Any]] = {
         "one": alone,
         "one-both": K1,
-        "two": {"variant": 1, "n_intents": 2},
         "four": {"variant": 1, "n_intents": 4},
+        "four-late": {"variant": 1, "n_intents": 4, "remedy_epochs": 12},
         "four-no-remedy": {"variant": 1, "n_intents": 4, "remedy": False},
         "decay-1": {**alone, "item_decay": 1.0},
         "decay-4": {**alone, "item_decay": 4.0},

@@ -245,7 +245,10 @@ def first_category(data: Interactions) -> Array | None:
 
 
 def intention_agreement(model: Any, world: synthetic.World) -> dict[str, Any]:
-    """How well the strongest intention of each training click names the true one."""
+    """How well the strongest intention of each training click names the true one.
+
+    Clicks that noise replaced are left out: their item says nothing of the intention.
+    """
     split = dm.leave_one_out(world.interactions)
     truth, found = [], []
     with torch.no_grad():
@@ -255,8 +258,10 @@ def intention_agreement(model: Any, world: synthetic.World) -> dict[str, Any]:
                 continue
             items = torch.from_numpy(clicks.copy())[None]
             cluster = model.encode(items, torch.tensor([len(clicks)])).cluster[0]
-            found.append(cluster.argmax(1).numpy())
-            truth.append(world.of_user(user)[1][: len(clicks)])
+            _, intention, is_noise = world.of_user(user)
+            kept = ~is_noise[: len(clicks)]
+            found.append(cluster.argmax(1).numpy()[kept])
+            truth.append(intention[: len(clicks)][kept])
     return dm.evaluation.agreement(np.concatenate(truth), np.concatenate(found))
 
 
