@@ -221,7 +221,8 @@ def fit(
     Parameters
     ----------
     model : trained in place. split : from `leave_one_out`; the test part is not read.
-    epochs : each visits every (past, future) pair once.
+    epochs : each visits every (past, future) pair once. With the remedy and several
+        intentions, weights of the first `remedy_epochs` are never kept as the best.
     seed : of the order of pairs and of dropout.
     device : "auto" (CUDA, then MPS, then CPU) or a torch device name.
     validate_every, patience : epochs between validations; stop after `patience` of them
@@ -349,6 +350,7 @@ class _Trainer:
         if done >= plan.epochs:
             return "epochs"
         measured = [e["epoch"] for e in history.epochs if "valid" in e]
+        measured = [epoch for epoch in measured if self._counts(epoch)]
         worse = sum(epoch > history.best_epoch for epoch in measured)
         if plan.patience is not None and worse >= plan.patience:
             return "patience"
@@ -424,6 +426,12 @@ class _Trainer:
             self.validated.intentions.prototypes.data.copy_(layer.prototypes)
             self.validated.intentions.uniform.copy_(layer.uniform)
 
+    def _counts(self, epoch: int) -> bool:
+        """Whether its weights may be kept: not before the remedy divides the clicks."""
+        config = self.config
+        waits = config.remedy and config.n_intents > 1
+        return not waits or epoch > config.remedy_epochs
+
     def _validate(self, epoch: dict[str, Any]) -> None:
         began = time.perf_counter()
         if self.validation is None:
@@ -440,7 +448,7 @@ class _Trainer:
         value = found[self.plan.select]
         epoch["valid"] = {**found, self.plan.select: value}
         epoch["seconds"] += time.perf_counter() - began
-        if value > self.history.best_value:
+        if self._counts(epoch["epoch"]) and value > self.history.best_value:
             self.history.best_value, self.history.best_epoch = value, epoch["epoch"]
             self.best = {k: v.clone() for k, v in self.validated.state_dict().items()}
         if self.progress:

@@ -783,3 +783,22 @@ def test_history_curves() -> None:
     assert history.curve("mrr") == [(2, 0.5)]
     assert history.curve("nothing") == []
     assert history.seconds == 3.5
+
+
+@pytest.mark.parametrize(("remedy", "first"), [(True, 3), (False, 1)])
+def test_weights_are_kept_only_once_the_clicks_are_divided(
+    remedy: bool, first: int
+) -> None:
+    world = dm.synthetic.make_world(60, 10, 2, 10, 10)
+    split = dm.leave_one_out(world.interactions)
+    changes = {"dim": 8, "n_blocks": 1, "max_len": 10, "n_intents": 2, "variant": 1}
+    config = dm.DisRecConfig.recommended(
+        split.n_items, remedy=remedy, remedy_epochs=2, learning_rate=1e-12, **changes
+    )
+    torch.manual_seed(0)
+    model = dm.DisRec(config)
+    # nothing is learned: the first epoch that counts is the best or as good
+    history = dm.fit(model, split, epochs=9, patience=3, progress=False)
+    assert history.best_epoch >= first
+    assert len(history.epochs) == history.best_epoch + 3
+    assert not model.intentions.uniform

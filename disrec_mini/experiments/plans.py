@@ -51,7 +51,47 @@ def search(seeds: Sequence[int] = (0,)) -> Jobs:
     ]
 
 
+# a small world in which items of one intention belong together
+TOY_WORLD: dict[str, Any] = {
+    "n_users": 400,
+    "length": 24,
+    "items_per_intent": 30,
+    "chain": 30,
+}
+TOY_WORLD |= {"stay": 0.9, "noise": 0.1, "wander": 0.5}
+TOY: dict[str, Any] = {"dim": 32, "n_blocks": 1, "max_len": 24, "dropout": 0.2}
+TOY |= {"group_size": 128, "groups": 2, "learning_rate": 5e-3, "keep": 0.5}
+TOY |= {"item_decay": 0.0, "item_dropout": 0.0, "average": 0.0}
+TOY |= {"seq2seq_start": 5, "remedy_epochs": 5}
+
+
+def intentions(seeds: Sequence[int] = (0, 1, 2, 3, 4)) -> Jobs:
+    """Four true intentions, K in the model, with and without the remedy."""
+    losses = {
+        "seq2item": {"variant": 1},
+        "both": {},
+        "both-w1": {"seq2seq_weight": 1.0},
+    }
+    return [
+        Job(
+            f"k{k}-{'remedy' if remedy else 'plain'}-{name}-seed{seed}",
+            {**TOY_WORLD, "seed": seed},
+            {**TOY, **loss, "n_intents": k, "remedy": remedy},
+            epochs=14,
+            seed=seed,
+        )
+        for seed in seeds
+        for k in (4, 2, 8)
+        for remedy in (True, False)
+        for name, loss in losses.items()
+    ]
+
+
 PLANS: dict[str, tuple[Callable[..., Jobs], str]] = {
+    "intentions": (
+        intentions,
+        "do prototypes find known intentions? K, remedy, losses",
+    ),
     "search": (search, "settings compared on validation"),
 }
 
@@ -76,7 +116,10 @@ def find_job(experiment: str, name: str) -> Job:
         if job.name == name:
             return job
         if mark and seed.isdecimal() and job.name.rpartition("-seed")[0] == stem:
-            return replace(job, name=name, seed=int(seed))
+            data = job.data
+            if isinstance(data, dict):
+                data = {**data, "seed": int(seed)}
+            return replace(job, name=name, seed=int(seed), data=data)
     raise DisrecError(
         f"experiment {experiment} has no job {name!r}; the first is {jobs[0].name!r}."
     )
