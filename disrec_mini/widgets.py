@@ -33,7 +33,6 @@ def explorable(
     data: Mapping[str, Any],
     label: str,
     caption: str = "",
-    *,
     package: str = "disrec_mini.explorables",
     scripts: Sequence[str] = (),
 ) -> Shown:

@@ -13,23 +13,24 @@ import numpy as np
 import torch
 
 from disrec_mini.errors import DisrecError
-from disrec_mini.interactions import Interactions
+from disrec_mini.interactions import Interactions, check_whole
 from disrec_mini.model import DisRec
+from disrec_mini.settings import DisRecConfig
 from disrec_mini.synthetic import World
 from disrec_mini.widgets import Shown, explorable, packed
 
 SETTINGS = ("n_items", "dim", "n_blocks", "n_intents", "max_len", "remedy")
+UNUSED = {"intentions.beta_future", "intentions.uniform"}  # in reading a past
 EXAMPLES, EXAMPLE_CLICKS = 3, 12  # users offered as examples, clicks of each
-MATCHED_USERS = 500  # users a world's intentions are matched on
 
-Sequences = Mapping[str, Sequence[int]]
+Start = Sequence[int] | Mapping[str, Sequence[int]] | None
 
 
 def show(
     model: DisRec,
     data: Interactions | World | None = None,
     *,
-    start: Sequence[int] | Sequences | None = None,
+    start: Start = None,
     noun: str = "item",
     half: bool = True,
     label: str = "",
@@ -52,92 +53,66 @@ def show(
     ------
     DisrecError : the model or its weights cannot be shown, or data or start do not fit.
     """
-    if not isinstance(model, DisRec):
-        raise DisrecError(
-            f"the explorer shows a DisRec model, not {type(model).__name__}."
-        )
     clicks = data.interactions if isinstance(data, World) else data
-    if clicks is not None and not isinstance(clicks, Interactions):
-        raise DisrecError(
-            f"data must be Interactions or a World, not {type(data).__name__}."
-        )
-    n_items = model.config.n_items
-    if clicks is not None and clicks.n_items != n_items:
-        raise DisrecError(
-            f"the model knows {n_items} items and the data {clicks.n_items}: pass the "
-            f"data it was trained on."
-        )
+    _check(model, clicks)
     page = {
         "noun": noun,
         "settings": {name: getattr(model.config, name) for name in SETTINGS}
-        | {"uniform": model.config.remedy and bool(model.intentions.uniform)},
+        | {"uniform": bool(model.intentions.uniform)},
         "weights": _weights(model, half),
         "names": (clicks and clicks.item_names) or model.item_names,
         "counts": None if clicks is None else packed(clicks.counts(), "int32"),
-        "categories": _categories(clicks),
-        "examples": _examples(model, clicks, start),
+        "categories": None if clicks is None else clicks.item_categories,
+        "examples": _examples(model.config, clicks, start),
         "truth": _truth(model, data) if isinstance(data, World) else None,
     }
-    label = label or f"Explorer: a trained model of {n_items:,} {noun}s in this page"
-    return explorable(
-        "explorer",
-        page,
-        label,
-        caption,
-        package="disrec_mini.explorer",
-        scripts=("forward", "ui"),
-    )
+    label = label or f"Explorer: a trained model of {model.config.n_items:,} {noun}s"
+    return explorable("explorer", page, label, caption, __name__, ("forward", "ui"))
+
+
+def _check(model: DisRec, clicks: Interactions | None) -> None:
+    if not isinstance(model, DisRec):
+        raise DisrecError(f"the explorer needs a DisRec, not {type(model).__name__}.")
+    if not isinstance(clicks, Interactions | None):
+        name = type(clicks).__name__
+        raise DisrecError(f"data must be Interactions or a World, not {name}.")
+    if clicks is not None and clicks.n_items != model.config.n_items:
+        both = f"{clicks.n_items} items and the model {model.config.n_items}"
+        raise DisrecError(f"the data has {both}: pass the data it learned from.")
 
 
 def _weights(model: DisRec, half: bool) -> dict[str, Any]:
     """Every weight that reads a past, packed, under PyTorch's names."""
+    tensors = model.state_dict()
+    tensors["intentions.beta_past"] = model.intentions.beta("past").detach()
     weights = {}
-    for name, value in model.state_dict().items():
-        if name in ("intentions.beta_future", "intentions.uniform"):
-            continue
-        array = value.cpu().to(torch.float32).numpy()
+    for name in sorted(tensors.keys() - UNUSED):
+        array = tensors[name].cpu().to(torch.float32).numpy()
         if not np.isfinite(array).all():
             raise DisrecError(f"{name} holds NaN or infinity: train the model again.")
-        fits = np.abs(array).max() <= np.finfo(np.float16).max
-        if half and not fits:
-            warnings.warn(
-                f"{name} holds numbers beyond float16: it goes in as float32.",
-                stacklevel=3,
-            )
-        weights[name] = packed(array, "float16" if half and fits else "float32")
+        short = half and bool(np.abs(array).max() <= np.finfo(np.float16).max)
+        if half and not short:
+            warnings.warn(f"{name} exceeds float16: it goes as float32.", stacklevel=3)
+        weights[name] = packed(array, "float16" if short else "float32")
     return weights
 
 
-def _categories(clicks: Interactions | None) -> dict[str, Any] | None:
-    """Names of the categories, and for each item the numbers of its own."""
-    if clicks is None or clicks.item_categories is None:
-        return None
-    names = sorted({name for entry in clicks.item_categories for name in entry})
-    number = {name: n for n, name in enumerate(names)}
-    of_item = [[number[name] for name in entry] for entry in clicks.item_categories]
-    return {"names": names, "of_item": of_item}
-
-
 def _examples(
-    model: DisRec,
-    clicks: Interactions | None,
-    start: Sequence[int] | Sequences | None,
+    config: DisRecConfig, clicks: Interactions | None, start: Start
 ) -> list[tuple[str, list[int]]]:
     """(name, item ids): those asked for, then users spread evenly over the data."""
-    asked = start if isinstance(start, Mapping) else {"the start": start or ()}
+    asked = {} if start is None else start
+    named = asked if isinstance(asked, Mapping) else {"the start": asked}
     examples = []
-    for name, ids in asked.items():
-        items = [int(j) for j in ids]
-        for j in items:
-            if not 1 <= j <= model.config.n_items:
-                raise DisrecError(
-                    f"item {j} in start is unknown: ids run from 1 to "
-                    f"{model.config.n_items}."
-                )
-        examples += [(str(name), items)] if items else []
-    if clicks is None or isinstance(start, Mapping):
+    for name, ids in named.items():
+        items = [check_whole(j, f"an item in {name!r}", 1) for j in ids]
+        if max(items, default=0) > config.n_items:
+            wanted = f"ids run from 1 to {config.n_items}"
+            raise DisrecError(f"item {max(items)} in {name!r} is unknown: {wanted}.")
+        examples.append((str(name), items))
+    if named is start or clicks is None or clicks.n_clicks == 0:
         return examples
-    shown = min(EXAMPLE_CLICKS, model.config.max_len)
+    shown = min(EXAMPLE_CLICKS, config.max_len)
     users = np.flatnonzero(clicks.lengths >= min(shown, clicks.lengths.max()))
     for user in users[:: max(1, len(users) // EXAMPLES)][:EXAMPLES]:
         examples.append((f"user {user}", clicks[user][-shown:].tolist()))
@@ -149,29 +124,24 @@ def _truth(model: DisRec, world: World) -> dict[str, Any]:
     """The true intention of each item, and which one each learned one gathers.
 
     A learned intention claims the clicks whose p_{k|i} is largest at it; it is matched
-    to the true intention that more than half of its claims are about, else to -1.
+    to the true intention that more than half of its claims are about, else to -1. Up
+    to 500 users are read.
     """
     truth, n_true = world.intention_of_item, world.settings.n_intents
     device = model.intentions.alpha.device
     claims = np.zeros((n_true, model.config.n_intents), np.int64)
     training = model.training
     model.eval()
-    for items in list(world.interactions)[:MATCHED_USERS]:
-        row = torch.tensor(items[-model.config.max_len :], device=device)[None]
-        length = torch.tensor([row.shape[1]], device=device)
-        learned = model.encode(row, length).cluster[0].argmax(1)  # (T,)
-        np.add.at(claims, (truth[row[0].cpu()], learned.cpu().numpy()), 1)
+    for items in list(world.interactions)[:500]:
+        row = torch.tensor(items[-model.config.max_len :])[None]
+        read = model.encode(row.to(device), torch.tensor(row.shape[1:]).to(device))
+        learned = read.cluster[0].argmax(1).cpu().numpy()  # (T,)
+        np.add.at(claims, (truth[row[0]], learned), 1)
     model.train(training)
     share = claims / claims.sum(0).clip(min=1)  # (G, K), columns sum to 1
-    best, largest = share.argmax(0), share.max(0)
-    first = [int(np.argmax(truth == g)) for g in range(n_true)]
-    groups = world.interactions.item_categories
     return {
-        "names": [groups[j][0] if groups else f"intention {truth[j]}" for j in first],
         "intention": truth.tolist(),
         "chain": world.chain_of_item.tolist(),
-        "match": [
-            int(g) if s > 0.5 else -1 for g, s in zip(best, largest, strict=True)
-        ],
-        "share": [round(float(s), 3) for s in largest],
+        "match": np.where(share.max(0) > 0.5, share.argmax(0), -1).tolist(),
+        "share": share.max(0).round(3).tolist(),
     }

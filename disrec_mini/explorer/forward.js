@@ -93,12 +93,13 @@ function makeModel(settings, weights) {
     return softmax(prototypes.map((c_k) => dot(click, c_k) / rootD));
   }
 
-  // p_i = softmax over i of key_i . query / sqrt(D) with key_i = k_i + ReLU(W^T k_i + b),
-  // k_i = LN3(alpha_i + z_i) and, t being the last click, query = LN4(alpha_t + z_t + b')
+  // p_i = softmax over i of key_i . query / sqrt(D) with
+  // key_i = k_i + ReLU(W^T k_i + b), k_i = LN3(alpha_i + z_i) and, t being the last
+  // click, query = LN4(alpha_t + z_t + b')
   function weigh(z) {
     const t = z.length - 1;
-    const last = add(z[t], row("intentions.alpha", t));
-    const query = norm("intentions.norm_query", add(last, weights["intentions.query_bias"]));
+    const last = add(z[t], row("intentions.alpha", t)), b = "intentions.query_bias";
+    const query = norm("intentions.norm_query", add(last, weights[b]));
     return softmax(z.map((z_i, i) => {
       const k_i = norm("intentions.norm_key", add(z_i, row("intentions.alpha", i)));
       return dot(add(k_i, relu(linear("intentions.key", k_i))), query) / rootD;
@@ -111,11 +112,16 @@ function makeModel(settings, weights) {
   return function run(items) {
     const z = encode(items);
     const p = z.map(cluster), weight = weigh(z);
-    // phi^(k) = LN5( beta_k + sum over i of p_{k|i} p_i z_i )
-    const phi = prototypes.map((_, k) => norm("intentions.norm_out",
-      add(mix(weight.map((p_i, i) => p[i][k] * p_i), z), row("intentions.beta_past", k))));
+    // phi^(k) = LN5( beta_k + sum over i of p_{k|i} p_i z_i ); while clicks are not
+    // yet divided, all of each goes to every intention, and beta_k is their mean
+    const phi = prototypes.map((_, k) => {
+      const parts = weight.map((p_i, i) => (settings.uniform ? 1 : p[i][k]) * p_i);
+      const beta_k = row("intentions.beta_past", k);
+      return norm("intentions.norm_out", add(beta_k, mix(parts, z)));
+    });
     const scores = phi.map(() => new Float64Array(M + 1).fill(-Infinity));
-    const best = new Float64Array(M + 1).fill(-Infinity), winner = new Uint8Array(M + 1);
+    const best = new Float64Array(M + 1).fill(-Infinity);
+    const winner = new Uint16Array(M + 1);
     for (let j = 1; j <= M; j++) {
       const h_j = row("encoder.item_embedding.weight", j);
       phi.forEach((phi_k, k) => {

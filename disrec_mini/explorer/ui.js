@@ -35,8 +35,11 @@ function rich(text) {
 
 const chip = (k, words) => make("span", {class: "chip", style: "--c:" + colour(k)},
   words || String(k + 1));
+// a world's items are named by category; without, its intentions have numbers
+const trueName = (g) => data.categories
+  ? data.categories[truth.intention.indexOf(g)][0] : "intention " + (g + 1);
 const trueChip = (g) => make("span",
-  {class: "chip true", style: "--c:" + tools.colour(g)}, truth.names[g]);
+  {class: "chip true", style: "--c:" + tools.colour(g)}, trueName(g));
 const trueOf = (j) => (truth ? trueChip(truth.intention[j]) : null);
 
 function section(title, note) {
@@ -86,10 +89,11 @@ function searchBox(into) {
     found.replaceChildren(...matches.slice(0, FOUND).map((j, n) =>
       make("li", {}, adder(j, "found-" + n))));
     const shown = Math.min(FOUND, matches.length);
+    const some = matches.length > shown ? ", of which " + shown + " are shown" : "";
     status.textContent = !input.value
       ? (counts ? "The most clicked of " : "The first of ") + count(M, noun) + "."
-      : count(matches.length, "match").replace("matchs", "matches") + (matches.length >
-        shown ? ", " + shown + " shown." : ".") + (shown ? " Enter adds the first." : "");
+      : "Found: " + count(matches.length, noun) + some + "." +
+        (shown ? " Enter adds the first." : "");
   }
   into.append(make("div", {class: "explorable-control"},
     make("label", {for: input.id}, "Search " + noun + "s"), input), found, status);
@@ -107,15 +111,15 @@ function grid(into) {
       truth.intention[truth.chain.indexOf(c)] === g).indexOf(chain) + 1;
     const bar = make("div", {class: "chain", role: "toolbar",
       style: "--c:" + tools.colour(g),
-      "aria-label": truth.names[g] + ", chain " + number + ". Arrow keys move.",
+      "aria-label": trueName(g) + ", chain " + number + ". Arrow keys move.",
       onkeydown: (e) => {
         const step = {ArrowRight: 1, ArrowLeft: -1}[e.key];
         const next = items[items.indexOf(Number(e.target.dataset.item)) + step];
         if (next) { cells[next].focus(); e.preventDefault(); }
       }});
     items.forEach((j, n) => {
-      cells[j] = make("button", {type: "button", "data-item": j, "data-key": "item-" + j,
-        tabindex: n ? -1 : 0,
+      cells[j] = make("button", {type: "button", tabindex: n ? -1 : 0,
+        "data-item": j, "data-key": "item-" + j,
         onfocus: () => items.forEach((i) => { cells[i].tabIndex = i === j ? 0 : -1; }),
         onclick: () => change(clicks.concat(j), "item-" + j)},
         String(j - truth.intention.indexOf(g) + 1));
@@ -123,12 +127,14 @@ function grid(into) {
     });
     into.append(number === 1 ? make("div", {class: "group"}, trueChip(g)) : "", bar);
   });
-  into.append(make("p", {class: "note"}, "Filled: clicked. Ringed: recommended below."));
+  into.append(make("p", {class: "note"},
+    "Filled: clicked. Ringed: recommended, see below."));
   return (ten) => all.forEach((j) => {
-    cells[j].classList.toggle("clicked", clicks.includes(j));
-    cells[j].classList.toggle("ringed", ten.includes(j));
+    const clicked = clicks.includes(j), ringed = ten.includes(j);
+    cells[j].classList.toggle("clicked", clicked);
+    cells[j].classList.toggle("ringed", ringed);
     cells[j].setAttribute("aria-label", "add " + nameOf(j) +
-      (clicks.includes(j) ? ", clicked" : "") + (ten.includes(j) ? ", recommended" : ""));
+      (clicked ? ", clicked" : "") + (ringed ? ", recommended" : ""));
   });
 }
 
@@ -177,7 +183,8 @@ function table(out) {
   }));
   const foot = make("tfoot", {}, make("tr", {},
     make("th", {scope: "row", colspan: truth ? 2 : 1}, rich("all, weighted by $p_i$")),
-    ...shares(out).map((p, k) => cell(p, k, "td")), make("td", {class: "weight"}, "1.00")));
+    ...shares(out).map((p, k) => cell(p, k, "td")),
+    make("td", {class: "weight"}, "1.00")));
   return make("div", {class: "scroll", tabindex: 0, role: "region", "data-key": "table",
     "aria-label": "Clicks with their intentions and weights"},
     make("table", {}, head, body, foot));
@@ -194,7 +201,8 @@ function mover(n, step) {
   const word = step < 0 ? "earlier" : "later";
   [swapped[n], swapped[n + step]] = [swapped[n + step], swapped[n]];
   return make("button", {type: "button", "data-key": word + "-" + n,
-    disabled: !(n + step in clicks), "aria-label": "move " + nameOf(clicks[n]) + " " + word,
+    "aria-label": "move " + nameOf(clicks[n]) + " " + word,
+    disabled: !(n + step in clicks),
     onclick: () => change(swapped, word + "-" + (n + step))}, step < 0 ? "↑" : "↓");
 }
 
@@ -218,18 +226,17 @@ function itemList(items, key, extra) {
 
 // share of items that belong to each category; most frequent first
 function gathered(items) {
-  const sums = data.categories.names.map(() => 0);
-  items.forEach((j) => data.categories.of_item[j].forEach((c) => { sums[c] += 1; }));
-  return sums.map((sum, c) => ({c: c, share: sum / items.length}))
-    .filter((entry) => entry.share > 0).sort((a, b) => b.share - a.share || a.c - b.c);
+  const shares = new Map();
+  items.forEach((j) => data.categories[j].forEach((name) =>
+    shares.set(name, (shares.get(name) || 0) + 1 / items.length)));
+  return [...shares].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
 }
-const usual = data.categories ? Object.fromEntries(
-  gathered(all).map((entry) => [entry.c, entry.share])) : {};
+const usual = new Map(data.categories ? gathered(all) : []);
 
 function card(out, k, share) {
   const ranked = ranking(out.scores[k]);
   const matched = truth && (truth.match[k] < 0 ? ": no majority"
-    : " mostly claims " + truth.names[truth.match[k]]);
+    : " mostly claims " + trueName(truth.match[k]));
   const box = make("div", {class: "card", style: "--c:" + colour(k), role: "group",
     "aria-label": learned(k)},
     make("p", {}, make("strong", {}, chip(k, learned(k))), matched || ""),
@@ -237,11 +244,12 @@ function card(out, k, share) {
     itemList(ranked.slice(0, TOP_EACH), "card-" + k + "-", (j) =>
       [trueOf(j), make("span", {class: "score"}, fixed(out.scores[k][j]))]));
   if (data.categories) {
-    const rows = gathered(ranked.slice(0, GATHERED)).slice(0, 4);
-    box.append(make("p", {class: "note"}, "Its first " + Math.min(GATHERED, ranked.length) +
-      " are"), make("ul", {class: "gathered"}, ...rows.map((entry) => make("li", {},
-      make("span", {}, data.categories.names[entry.c]),
-      meter(entry.share, colour(k), usual[entry.c]), percent(entry.share)))));
+    const first = ranked.slice(0, GATHERED);
+    const rows = gathered(first).slice(0, 4).map(([name, share]) => make("li", {},
+      make("span", {}, name), meter(share, colour(k), usual.get(name)),
+      percent(share)));
+    box.append(make("p", {class: "note"}, "Its first " + first.length + " are"),
+      make("ul", {class: "gathered"}, ...rows));
   }
   return box;
 }
@@ -249,9 +257,9 @@ function card(out, k, share) {
 // which true intention each learned one stands for
 function matching() {
   return [make("p", {class: "note"}, rich("Learned numbers are arbitrary. A learned " +
-      "intention claims the clicks whose $p_k|i$ is largest at it; it takes the colour of " +
-      "the true intention that most of its claims in this world are about. What they " +
-      "are about:")),
+      "intention claims the clicks whose $p_k|i$ is largest at it, and takes the " +
+      "colour of the true intention that most of its claims in this world are " +
+      "about:")),
     make("ul", {class: "found matches"}, ...truth.match.map((g, k) => make("li", {},
       chip(k, learned(k)), " ", g < 0 ? "no majority, at most" : trueChip(g),
       " " + percent(truth.share[k]))))];
@@ -260,25 +268,26 @@ function matching() {
 // -- the page -------------------------------------------------------------------------
 
 const choose = section("Choose " + noun + "s", truth
-  ? "A world whose true intentions are known. Each row is a chain: inside an intention " +
-    "users walk along one, a step or two at a time."
+  ? "A world whose true intentions are known. Each row is a chain: inside an " +
+    "intention users walk along one, a step or two at a time."
   : "Whatever you choose is the next click of a sequence $x_1$, $x_2$, … that a " +
     "trained model reads in this page.");
 const mark = truth ? grid(choose) : (searchBox(choose), () => {});
 choose.append(examples());
 const sequence = section("What each click is about",
-  "$p_k|i$ is how much click $i$ belongs to intention $k$: a row adds up to 1. $p_i$ is " +
-  "how much click $i$ matters for what comes next, seen from the last click: the " +
+  "$p_k|i$ is how much click $i$ belongs to intention $k$: a row adds up to 1. $p_i$ " +
+  "is how much click $i$ matters for what comes next, seen from the last click: the " +
   "column adds up to 1." + (truth ? " The truth was hidden from the model." : ""));
 const each = section("What each intention would recommend",
   "Every intention sums up the clicks as a vector $φ^(k)$, each click counted " +
   "$p_k|i$ $p_i$ times. An item's score is how well its vector $h_j$ fits: " +
-  "$h_j$ · $φ^(k)$ / √$D$." + (data.categories ? " Bars: what the intention's first " +
-  GATHERED + " are, by category; the tick is the share among all." : ""));
+  "$h_j$ · $φ^(k)$ / √$D$." + (data.categories ? " Bars: categories of the first " +
+  GATHERED + " that an intention recommends; the tick is the share among all." : ""));
 const final = section("What is recommended",
   "An item keeps the best of its " + (K > 1 ? K + " scores, max over $k$" : "scores") +
-  ": one intention that wants it is enough. " + (truth ? "Round: the learned intention " +
-  "that wants the item. Square: its true one." : "The mark names that intention."));
+  ": one intention that wants it is enough. " + (truth ? "Round: the learned " +
+  "intention that wants the item. Square: its true one." :
+  "The mark names that intention."));
 const ten = make("div", {class: "ten"});
 const status = make("p", {role: "status", class: "status"});
 final.append(ten);
@@ -322,10 +331,12 @@ function summary(out, best) {
   const wins = (k) => best.filter((j) => out.winner[j] === k).length;
   const from = out.phi.map((_, k) => k).filter(wins)
     .map((k) => wins(k) + " from " + learned(k)).join(", ");
-  const fresh = recommended ? best.filter((j) => !recommended.includes(j)) : [];
+  const fresh = best.filter((j) => recommended && !recommended.includes(j));
+  const news = fresh.length ? " New: " + fresh.map(nameOf).join("; ") + "."
+    : " None is new.";
   return "Recommended first: " + nameOf(best[0]) + ", from " +
-    learned(out.winner[best[0]]) + ". Of the first " + best.length + ", " + from + "." + (!recommended ? "" : fresh.length ?
-      " New: " + fresh.map(nameOf).join("; ") + "." : " None is new.");
+    learned(out.winner[best[0]]) + ". Of the first " + best.length + ", " + from + "." +
+    (recommended ? news : "");
 }
 
 render();
