@@ -22,7 +22,7 @@ NOTEBOOKS := $(sort $(shell find book -name '*.ipynb' \
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install book serve notebooks clean-notebooks \
+.PHONY: help install book serve notebooks clean-notebooks new-chapter address \
 	test lint format types site-check nbval unit test-slow clean
 
 help: ## show this list
@@ -54,10 +54,17 @@ notebooks: $(READY) ## execute the notebooks in place (one only: NB=path)
 			--inplace --ExecutePreprocessor.record_timing=False "$$notebook" \
 			|| exit 1; \
 	done
-	$(BIN)/python tools/clean_notebooks.py $(NB)
+	$(BIN)/python tools/notebooks.py clean $(NB)
+	$(BIN)/python tools/notebooks.py check $(NB)
 
 clean-notebooks: $(READY) ## strip private metadata from the notebooks
-	$(BIN)/python tools/clean_notebooks.py $(NB)
+	$(BIN)/python tools/notebooks.py clean $(NB)
+
+new-chapter: $(READY) ## a new chapter (NAME=13_ablation TITLE="Which part works?")
+	$(BIN)/python tools/notebooks.py new "$(NAME)" "$(TITLE)"
+
+address: $(READY) ## write the repository's address (URL=...) into every file
+	$(BIN)/python tools/notebooks.py address "$(URL)"
 
 # Cheap checks first; the unit tests last, so that their closing line is the last line.
 test: lint types site-check nbval unit ## everything that has to pass
@@ -65,7 +72,7 @@ test: lint types site-check nbval unit ## everything that has to pass
 lint: $(READY) ## ruff, and notebooks executed in order and without private metadata
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python tools/clean_notebooks.py --check $(NOTEBOOKS)
+	$(BIN)/python tools/notebooks.py check $(NOTEBOOKS)
 
 format: $(READY) ## let ruff repair what it can
 	$(BIN)/ruff check --fix .

@@ -94,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_recommend(commands.add_parser("recommend", help="recommend items"))
     _add_data(commands.add_parser("data", help="list, describe or fetch data sets"))
     _add_experiment(commands.add_parser("experiment", help="run an experiment's jobs"))
+    _add_report(commands.add_parser("report", help="result files to tables"))
     return parser
 
 
@@ -509,3 +510,24 @@ def _experiment(options: argparse.Namespace, words: list[str]) -> int:
             **where,
         ),
     )
+
+
+def _add_report(parser: argparse.ArgumentParser) -> None:
+    from disrec_mini.experiments.queue import RESULTS
+
+    parser.set_defaults(run=_report)
+    parser.add_argument(
+        "name", metavar="NAME", nargs="*", help="default: all there are"
+    )
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of results")
+
+
+def _report(options: argparse.Namespace, words: list[str]) -> int:
+    from disrec_mini.experiments.plans import PLANS
+    from disrec_mini.experiments.report import report
+
+    names = options.name or [n for n in PLANS if (options.out / n).is_dir()]
+    for name in names:
+        made = report(name, options.out)
+        print(f"{name}: {len(made['settings'])} settings", flush=True)
+    return 0

@@ -67,7 +67,7 @@ TOY |= {"seq2seq_start": 5, "remedy_epochs": 5}
 
 def intentions(seeds: Sequence[int] = (0, 1, 2, 3, 4)) -> Jobs:
     """Four true intentions, K in the model, with and without the remedy."""
-    losses = {
+    losses: dict[str, dict[str, Any]] = {
         "seq2item": {"variant": 1},
         "both": {},
         "both-w1": {"seq2seq_weight": 1.0},

@@ -63,6 +63,7 @@ def run_job(
     measured, ranks = _measure(job, model, whole, targets)
     if world is not None:
         measured["agreement"] = intention_agreement(model, world)
+    measured["common"] = common_share(model, whole)
     if ranks:
         path = folder / f"{job.name}.npz"
         write_atomic(path, lambda file: np.savez_compressed(file, **ranks))
@@ -242,6 +243,22 @@ def first_category(data: Interactions) -> Array | None:
         return None
     names = [labels[-1] if labels else "" for labels in data.item_categories]
     return np.unique(names, return_inverse=True)[1]
+
+
+def common_share(model: Any, split: Split, n_users: int = 500) -> float:
+    """Share of the squared length of LN(z) that all clicks have in common.
+
+    0: the clicks' vectors point everywhere; 1: they are all the same.
+    """
+    users = np.flatnonzero(split.train.lengths)[:n_users]
+    rows = []
+    with torch.no_grad():
+        for user in users:
+            clicks = torch.tensor(split.train[user][-model.max_len :])[None]
+            z = model.encode(clicks, torch.tensor([clicks.shape[1]])).z[0]
+            rows.append(torch.nn.functional.layer_norm(z, z.shape[-1:]))
+    n = torch.cat(rows)
+    return float(n.mean(0).square().sum() / n.square().sum(1).mean())
 
 
 def intention_agreement(model: Any, world: synthetic.World) -> dict[str, Any]:

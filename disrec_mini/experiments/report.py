@@ -1,0 +1,146 @@
+"""From result files to the one small file that chapters read.
+
+`python -m disrec_mini report` writes `book/results/<experiment>/report.json`: for each
+setting, means over seeds and their spread, for every metric, with the files and
+commits they came from.
+"""
+
+import importlib.metadata
+import json
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from disrec_mini.errors import DisrecError
+from disrec_mini.experiments.queue import RESULTS
+from disrec_mini.files import write_json_atomic
+
+Row = dict[str, Any]
+
+
+def results(name: str, folder: Path = RESULTS) -> list[Row]:
+    """The result files of an experiment, in the order of their names."""
+    paths = sorted((folder / name).glob("*.json"))
+    rows = [json.loads(p.read_text(encoding="utf-8")) for p in paths if _is_job(p)]
+    if not rows:
+        raise DisrecError(
+            f"{folder / name} holds no results: run `python -m disrec_mini experiment "
+            f"{name}` first."
+        )
+    return rows
+
+
+def _is_job(path: Path) -> bool:
+    return path.name not in ("report.json", "result.json")
+
+
+def report(name: str, folder: Path = RESULTS) -> dict[str, Any]:
+    """Means over seeds of every setting of an experiment; stored, and returned."""
+    groups: dict[str, list[Row]] = {}
+    for row in results(name, folder):
+        groups.setdefault(row["job"]["name"].rpartition("-seed")[0], []).append(row)
+    made = {
+        "experiment": name,
+        "settings": {group: _summary(rows) for group, rows in groups.items()},
+    }
+    write_json_atomic(folder / name / "report.json", made)
+    return made
+
+
+def _summary(rows: list[Row]) -> dict[str, Any]:
+    """n seeds, and {metric: {mean, low, high, seeds}} with the extremes over seeds."""
+    values: dict[str, list[float]] = {}
+    for row in rows:
+        for metric, value in _numbers(row):
+            values.setdefault(metric, []).append(value)
+    return {
+        "job": rows[0]["job"],
+        "seeds": [row["seed"] for row in rows],
+        "commits": sorted({str(row["git"]) for row in rows}),
+        "metrics": {
+            metric: {
+                "mean": float(np.mean(found)),
+                "low": min(found),
+                "high": max(found),
+                "seeds": found,
+            }
+            for metric, found in values.items()
+        },
+    }
+
+
+def _numbers(row: Row) -> Iterator[tuple[str, float]]:
+    """(name, value) of everything that was measured in one run."""
+    for part in ("valid", "test"):
+        for protocol in ("sampled", "full"):
+            found = row.get(part, {}).get(protocol, {})
+            for metric in ("recall@1", "recall@5", "recall@10", "ndcg@5", "ndcg@10"):
+                if metric in found:
+                    yield f"{part} {protocol} {metric}", found[metric]
+                    yield f"{part} {protocol} warm {metric}", found["warm"][metric]
+            if "mrr" in found:
+                yield f"{part} {protocol} mrr", found["mrr"]
+    for metric in ("nmi", "purity"):
+        if "agreement" in row:
+            yield metric, row["agreement"][metric]
+    for metric, value in row.get("lists", {}).items():
+        yield metric, value
+    yield "largest hard usage", max(row["usage"]["hard_usage"])
+    yield "largest soft usage", max(row["usage"]["soft_usage"])
+    if "common" in row:
+        yield "common share", row["common"]
+    yield "training seconds", row["training_seconds"]
+    yield "best epoch", row["best_epoch"]
+
+
+def read(name: str) -> dict[str, Any]:
+    """The report of an experiment, for chapters: from the book, else from its address.
+
+    A chapter in a clone finds it above its own folder; one opened in Colab fetches it
+    from the repository that the package was installed from.
+    """
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        path = folder / RESULTS / name / "report.json"
+        if path.exists():
+            return dict(json.loads(path.read_text(encoding="utf-8")))
+    url = f"{_raw_address()}/{RESULTS.as_posix()}/{name}/report.json"
+    try:
+        with urllib.request.urlopen(url, timeout=20) as answer:
+            return dict(json.load(answer))
+    except (OSError, ValueError):
+        raise DisrecError(
+            f"the stored results of {name!r} were found neither near this notebook nor "
+            f"at {url}: clone the repository to read them."
+        ) from None
+
+
+def _raw_address() -> str:
+    urls = importlib.metadata.metadata("disrec-mini").get_all("Project-URL") or []
+    named = dict(url.split(", ", 1) for url in urls)
+    repository = named.get("Repository", "").removeprefix("https://github.com/")
+    return f"https://raw.githubusercontent.com/{repository}/main"
+
+
+def table(
+    made: dict[str, Any],
+    columns: dict[str, str],
+    rows: dict[str, str],
+    show: Callable[[dict[str, Any]], str] | None = None,
+) -> str:
+    """A Markdown table of some settings: mean (lowest to highest seed).
+
+    columns : {heading: metric}. rows : {label: setting}.
+    """
+
+    def cell(value: dict[str, Any]) -> str:
+        return f"{value['mean']:.3f} ({value['low']:.3f} to {value['high']:.3f})"
+
+    lines = ["| | " + " | ".join(columns) + " |", "| --- " * (len(columns) + 1) + "|"]
+    for label, setting in rows.items():
+        metrics = made["settings"][setting]["metrics"]
+        cells = [(show or cell)(metrics[metric]) for metric in columns.values()]
+        lines.append(f"| {label} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
