@@ -72,8 +72,8 @@ function makeModel(settings, weights) {
   function encode(items) {
     let x = items.map((item, i) => {
       const position = row("encoder.position_embedding.weight", i);
-      return add(row("encoder.item_embedding.weight", item).map((h) => h * rootD),
-        position);
+      const h = row("encoder.item_embedding.weight", item);
+      return Float64Array.from(h, (h_d, d) => rootD * h_d + position[d]);
     });
     for (let l = 0; l < settings.n_blocks; l++)
       x = block("encoder.blocks." + l + ".", x);
