@@ -16,13 +16,14 @@ from sphinx.config import Config
 
 # The icons on our pages: those of the theme's buttons, boxes and links.
 ICONS = {
-    "fa-solid-900": """
-        angle-down angle-left angle-right arrow-up bars bell check-circle chevron-down
-        chevron-right chevron-up circle-half-stroke code download exclamation-circle
-        exclamation-triangle expand external-link file file-pdf info-circle lightbulb
-        list magnifying-glass moon pencil pencil-alt rocket search-minus share sun
-        times-circle xmark""".split(),
-    "fa-brands-400": ["github"],
+    "fa-solid-900": (
+        "angle-down angle-left angle-right arrow-up bars bell check-circle "
+        "chevron-down chevron-right chevron-up circle-half-stroke code download "
+        "exclamation-circle exclamation-triangle expand external-link file file-pdf "
+        "info-circle lightbulb list magnifying-glass moon pencil pencil-alt rocket "
+        "search-minus share sun times-circle xmark"
+    ),
+    "fa-brands-400": "github",
 }
 ICON_RULE = re.compile(r'((?:\.fa-[\w-]+:before,?)+)\{content:"\\(\w+) ?"\}')
 FONT_FACE = re.compile(r"@font-face\{[^}]*webfonts/([\w-]+)\.woff2[^}]*\}")
@@ -42,6 +43,18 @@ THEBE = re.compile(
 NO_SUMMARIES = (
     'if(location.protocol==="file:")DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY=false;'
 )
+# A wide formula scrolls by itself; by keyboard too, if it can have the focus.
+WIDE_FORMULAS = """
+MathJax.startup = {pageReady: async () => {
+  await MathJax.startup.defaultPageReady();
+  for (const formula of document.querySelectorAll("mjx-container[display]"))
+    if (formula.scrollWidth > formula.clientWidth) {
+      formula.tabIndex = 0;
+      formula.setAttribute("role", "group");
+      formula.setAttribute("aria-label", "Formula");
+    }
+}};
+"""
 
 
 def use_templates(app: Sphinx, config: Config) -> None:
@@ -56,6 +69,9 @@ def trim_page(
     styles, scripts = context["css_files"], context["script_files"]
     styles[:] = [style for style in styles if "thebe" not in style.filename]
     scripts[:] = [script for script in scripts if _is_used(script)]
+    at = next((i for i, s in enumerate(scripts) if "window.MathJax" in _body(s)), None)
+    if at is not None:
+        app.add_js_file(None, body=WIDE_FORMULAS, priority=scripts[at].priority)
     if pagename == "search":  # its own scripts run at once and call these
         app.add_js_file(None, body=NO_SUMMARIES, priority=999)
     else:
@@ -65,11 +81,17 @@ def trim_page(
     if pagename == app.config.root_doc:
         context["docstitle"] = ""  # the title of this page is the title of the book
     if "body" in context:
-        context["body"] = THEBE.sub("", context["body"])
+        # In a list of references there are list items, says the standard.
+        body = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+        context["body"] = THEBE.sub("", body)
+
+
+def _body(script: Any) -> str:
+    return script.attributes.get("body") or ""
 
 
 def _is_used(script: Any) -> bool:
-    body = script.attributes.get("body") or ""
+    body = _body(script)
     # DOCUMENTATION_OPTIONS: for a version switcher and search-as-you-type
     return not (
         "thebe" in f"{script.filename} {body}".lower()
@@ -103,12 +125,12 @@ def cut_icons(css: str, fonts: Path, static: Path) -> str:
         subset.main(
             [
                 str(fonts / f"{font}.ttf"),
-                "--unicodes=" + ",".join(codes[name] for name in names),
+                "--unicodes=" + ",".join(codes[name] for name in names.split()),
                 "--flavor=woff",
                 f"--output-file={static / font}.woff",
             ]
         )
-    wanted = {codes[name] for names in ICONS.values() for name in names}
+    wanted = {codes[name] for names in ICONS.values() for name in names.split()}
     css = ICON_RULE.sub(lambda rule: rule[0] if rule[2] in wanted else "", css)
     return FONT_FACE.sub(
         lambda face: (
