@@ -19,7 +19,6 @@ from disrec_mini.settings import DisRecConfig
 from disrec_mini.synthetic import World
 from disrec_mini.widgets import Shown, explorable, packed
 
-SETTINGS = ("n_items", "dim", "n_blocks", "n_intents", "max_len", "remedy")
 UNUSED = {"intentions.beta_future", "intentions.uniform"}  # in reading a past
 EXAMPLES, EXAMPLE_CLICKS = 3, 12  # users offered as examples, clicks of each
 
@@ -57,8 +56,7 @@ def show(
     _check(model, clicks)
     page = {
         "noun": noun,
-        "settings": {name: getattr(model.config, name) for name in SETTINGS}
-        | {"uniform": bool(model.intentions.uniform)},
+        "settings": vars(model.config) | {"uniform": bool(model.intentions.uniform)},
         "weights": _weights(model, half),
         "names": (clicks and clicks.item_names) or model.item_names,
         "counts": None if clicks is None else packed(clicks.counts(), "int32"),

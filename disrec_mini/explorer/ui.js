@@ -157,7 +157,7 @@ function table(out) {
   const heaviest = out ? Math.max(...out.weight) : 1;
   const ks = Array.from({length: K}, (_, k) => k);
   const cell = (p, k, tag) => make(tag, {class: "heat", style: "background:" +
-    "color-mix(in srgb," + colour(k) + " " + (55 * p).toFixed(1) + "%,transparent)"},
+    "color-mix(in srgb," + colour(k) + " " + (45 * p).toFixed(1) + "%,transparent)"},
     fixed(p));
   const head = make("thead", {},
     make("tr", {}, make("th", {scope: "col", rowspan: 2}, rich("click $i$")),
@@ -237,7 +237,7 @@ function card(out, k, share) {
   const ranked = ranking(out.scores[k]);
   const matched = truth && (truth.match[k] < 0 ? ": no majority"
     : " mostly claims " + trueName(truth.match[k]));
-  const box = make("div", {class: "card", style: "--c:" + colour(k), role: "group",
+  const box = make("div", {class: "lane", style: "--c:" + colour(k), role: "group",
     "aria-label": learned(k)},
     make("p", {}, make("strong", {}, chip(k, learned(k))), matched || ""),
     make("p", {class: "note"}, percent(share) + " of these clicks"),
@@ -307,7 +307,7 @@ function render() {
   mark(best);
   sequence.replaceChildren(out ? table(out) : hint);
   const share = out ? shares(out) : [];
-  each.replaceChildren(make("div", {class: "cards"},
+  each.replaceChildren(make("div", {class: "lanes"},
     ...share.map((p, k) => card(out, k, p))));
   ten.replaceChildren(itemList(best, "ten-", (j) => [
     make("span", {class: "marks"},

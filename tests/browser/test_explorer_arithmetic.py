@@ -25,8 +25,8 @@ ARGUMENTS = [
 ]
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1"><title>t</title>
-<style>body{margin:0 auto;max-width:48rem;padding:1rem;background:#fff;color:#323232}
-@media (prefers-color-scheme:dark){body{background:#121212;color:#ced6dd}}</style>
+<style>body{margin:0 auto;max-width:48rem;padding:1rem;background:#f3f4f5;color:#323232}
+@media (prefers-color-scheme:dark){body{background:#29313d;color:#ced6dd}}</style>
 <body>%s</body></html>"""
 
 
