@@ -17,7 +17,8 @@ const nameOf = (j) => (data.names ? data.names[j] : noun + " " + j);
 const learned = (k) => (truth ? "learned " : "intention ") + (k + 1);
 const percent = (x) => Math.round(100 * x) + " %";
 const fixed = (x) => (x < 0 ? "−" : "") + Math.abs(x).toFixed(2);
-const count = (n, word) => n + " " + word + (n === 1 ? "" : "s");
+const count = (n, word) =>
+  n.toLocaleString("en") + " " + word + (n === 1 ? "" : "s");
 // a learned intention has the colour of the true one it gathers, if that is known
 const colour = (k) => !truth ? tools.colour(k)
   : truth.match[k] < 0 ? "#808080" : tools.colour(truth.match[k]);
