@@ -44,8 +44,13 @@ _HOMES = {
     "compare": "evaluation",
     "Metrics": "evaluation",
 }
-_MODULES = {"baselines", "datasets", "evaluation", "explorer", "losses", "plots"} | {
+_MODULES = {"baselines", "batches", "datasets", "encoder", "evaluation", "explorer"} | {
+    "intentions",
+    "losses",
+    "model",
+    "plots",
     "synthetic",
+    "training",
     "widgets",
 }
 

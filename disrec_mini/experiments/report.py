@@ -7,6 +7,7 @@ commits they came from.
 
 import importlib.metadata
 import json
+import tempfile
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 
 from disrec_mini.errors import DisrecError
 from disrec_mini.experiments.queue import RESULTS
-from disrec_mini.files import write_json_atomic
+from disrec_mini.files import write_atomic, write_json_atomic
 
 Row = dict[str, Any]
 
@@ -96,25 +97,33 @@ def _numbers(row: Row) -> Iterator[tuple[str, float]]:
     yield "best epoch", row["best_epoch"]
 
 
-def read(name: str) -> dict[str, Any]:
-    """The report of an experiment, for chapters: from the book, else from its address.
+def find(name: str, file: str = "report.json") -> Path:
+    """A stored file of an experiment, for chapters.
 
     A chapter in a clone finds it above its own folder; one opened in Colab fetches it
     from the repository that the package was installed from.
     """
     for folder in (Path.cwd(), *Path.cwd().parents):
-        path = folder / RESULTS / name / "report.json"
+        path = folder / RESULTS / name / file
         if path.exists():
-            return dict(json.loads(path.read_text(encoding="utf-8")))
-    url = f"{_raw_address()}/{RESULTS.as_posix()}/{name}/report.json"
+            return path
+    url = f"{_raw_address()}/{RESULTS.as_posix()}/{name}/{file}"
+    path = Path(tempfile.gettempdir()) / f"disrec-{name}-{Path(file).name}"
     try:
         with urllib.request.urlopen(url, timeout=20) as answer:
-            return dict(json.load(answer))
+            content = answer.read()
     except (OSError, ValueError):
         raise DisrecError(
-            f"the stored results of {name!r} were found neither near this notebook nor "
-            f"at {url}: clone the repository to read them."
+            f"the stored file {name}/{file} was found neither near this notebook nor "
+            f"at {url}: clone the repository to have it."
         ) from None
+    write_atomic(path, lambda out: out.write(content))
+    return path
+
+
+def read(name: str, file: str = "report.json") -> dict[str, Any]:
+    """A stored JSON file of an experiment, see `find`."""
+    return dict(json.loads(find(name, file).read_text(encoding="utf-8")))
 
 
 def _raw_address() -> str:
