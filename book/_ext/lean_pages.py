@@ -72,12 +72,14 @@ def trim_page(
     at = next((i for i, s in enumerate(scripts) if "window.MathJax" in _body(s)), None)
     if at is not None:
         app.add_js_file(None, body=WIDE_FORMULAS, priority=scripts[at].priority)
-    if pagename == "search":  # its own scripts run at once and call these
+    searching = pagename == "search"  # its own scripts run at once and call these
+    if searching:
         app.add_js_file(None, body=NO_SUMMARIES, priority=999)
-    else:
-        for script in scripts:
-            if script.filename and "async" not in script.attributes:
-                script.attributes["defer"] = "defer"
+    for script in scripts:  # the same objects for every page
+        if searching:
+            script.attributes.pop("defer", None)
+        elif script.filename and "async" not in script.attributes:
+            script.attributes["defer"] = "defer"
     if pagename == app.config.root_doc:
         context["docstitle"] = ""  # the title of this page is the title of the book
     if "body" in context:

@@ -1,0 +1,109 @@
+"""What belongs to the site as a whole: search, keyboard, theme, buttons."""
+
+from typing import Any
+
+import pytest
+
+TERM = "recommender"
+
+
+@pytest.fixture
+def home(browser: Any, address: str) -> Any:
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.goto(address + "book/intro.html")
+    yield page
+    context.close()
+
+
+def test_the_first_page_is_the_introduction(browser: Any, address: str) -> None:
+    page = browser.new_page()
+    page.goto(address)
+    page.wait_for_url("**/book/intro.html")
+    page.close()
+
+
+def test_search_finds_a_term_with_a_server(home: Any) -> None:
+    home.keyboard.press("Control+k")
+    home.keyboard.type(TERM)
+    home.keyboard.press("Enter")
+    home.wait_for_url("**/search.html?q=*")
+    hits = home.locator("#search-results ul.search li")
+    hits.first.wait_for()
+    hits.locator("a[href*='book/intro.html']").first.wait_for()
+    hits.locator("p.context").first.wait_for()
+
+
+def test_search_finds_a_term_without_a_server(from_file: Any) -> None:
+    seen = from_file(f"search.html?q={TERM}")
+    assert seen.external() == []
+    assert seen.complaints == ()
+    seen.page.locator("#search-results a[href*='book/intro.html']").first.click()
+    seen.page.wait_for_url("**/book/intro.html*")
+    seen.page.context.close()
+
+
+def test_the_keyboard_alone_is_enough(home: Any) -> None:
+    home.keyboard.press("Tab")
+    skip = home.locator("#pst-skip-link a")
+    assert skip.evaluate("link => link === document.activeElement")
+    home.wait_for_function(  # it slides in
+        "document.querySelector('#pst-skip-link').getBoundingClientRect().top >= 0"
+    )
+    unseen = []
+    for _ in range(25):
+        home.keyboard.press("Tab")
+        mark = home.evaluate(
+            """() => {
+              const at = document.activeElement, style = getComputedStyle(at);
+              return style.outlineStyle === "none" ? at.outerHTML.slice(0, 200) : "";
+            }"""
+        )
+        unseen += [mark] if mark else []
+    assert unseen == []
+
+
+def test_skip_link_leads_to_the_text(home: Any) -> None:
+    home.keyboard.press("Tab")
+    home.keyboard.press("Enter")
+    home.wait_for_url("**#main-content")
+    home.keyboard.press("Tab")
+    assert home.evaluate(
+        "() => document.querySelector('main').contains(document.activeElement)"
+    )
+
+
+def test_the_theme_can_be_chosen(home: Any) -> None:
+    button = home.locator(".theme-switch-button").first
+    seen = set()
+    for _ in range(3):
+        button.click()
+        seen.add(home.evaluate("() => document.documentElement.dataset.theme"))
+    assert seen == {"light", "dark"}
+    chosen = home.evaluate("() => document.documentElement.dataset.mode")
+    home.reload()
+    assert home.evaluate("() => document.documentElement.dataset.mode") == chosen
+
+
+def test_a_dark_system_never_sees_a_light_page(browser: Any, address: str) -> None:
+    context = browser.new_context(color_scheme="dark")
+    page = context.new_page()
+    page.route("**/*.js*", lambda route: None)  # the theme's script never comes
+    page.goto(address + "book/intro.html", wait_until="commit")
+    page.locator("article h1").first.wait_for()
+    assert page.evaluate("() => document.documentElement.dataset.theme") == "dark"
+    context.close()
+
+
+def test_launch_and_download_buttons(home: Any, site: Any) -> None:
+    home.get_by_role("button", name="Launch interactive content").click()
+    colab = home.locator(".dropdown-launch-buttons a").first
+    assert colab.is_visible()
+    href = colab.get_attribute("href")
+    assert href.startswith("https://colab.research.google.com/github/")
+    assert href.endswith("/book/intro.ipynb")
+    home.get_by_role("button", name="Download this page").click()
+    with home.expect_download() as download:
+        home.locator(".dropdown-download-buttons a").first.click()
+    assert download.value.suggested_filename == "intro.ipynb"
+    assert (site / "_sources/book/intro.ipynb").exists()
