@@ -162,6 +162,28 @@ def threshold(seeds: Sequence[int] = (0, 1)) -> Jobs:
     ]
 
 
+def smoke(seeds: Sequence[int] = (0, 1)) -> Jobs:
+    """Seconds: does the harness work here?"""
+    world = {"n_users": 40, "length": 12, "items_per_intent": 10, "chain": 10}
+    small = {**TOY, "dim": 8, "max_len": 12, "n_intents": 2, "remedy_epochs": 1}
+    extras: dict[str, dict[str, Any]] = {
+        "plain": {},
+        "noisy": {"noise": 0.3, "horizon": 2, "users": 0.5},
+    }
+    return [
+        Job(
+            f"{name}-seed{seed}",
+            {**world, "seed": seed},
+            small,
+            epochs=2,
+            seed=seed,
+            **x,
+        )
+        for seed in seeds
+        for name, x in extras.items()
+    ]
+
+
 PLANS: dict[str, tuple[Callable[..., Jobs], str]] = {
     "ablation": (ablation, "Table 2: variants 0-3 on Beauty"),
     "ablation-paper": (ablation_paper, "Table 2 in the paper's own setting"),
@@ -171,6 +193,7 @@ PLANS: dict[str, tuple[Callable[..., Jobs], str]] = {
         intentions,
         "do prototypes find known intentions? K, remedy, losses",
     ),
+    "smoke": (smoke, "seconds: does the harness work here?"),
     "search": (search, "settings compared on validation"),
 }
 

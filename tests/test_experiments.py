@@ -1,0 +1,205 @@
+"""The experiment queue, one job, and reports."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import disrec_mini as dm
+from disrec_mini.experiments import plans, queue, report, run_job
+from disrec_mini.experiments.job import Job
+
+WORLD = {"n_users": 40, "length": 12, "items_per_intent": 10, "chain": 10}
+SMALL = {"dim": 8, "n_blocks": 1, "max_len": 12, "group_size": 64, "groups": 1}
+
+
+def run(job: Job, folder: Path, name: str = "a") -> dict:
+    assert run_job.run_job(job, folder, folder / f"scratch-{name}", "the command")
+    return json.loads((folder / f"{job.name}.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The smoke experiment, run by the queue as a user runs it."""
+    folder = tmp_path_factory.mktemp("smoke")
+    where = {"out": folder / "results", "scratch": folder / "scratch"}
+    assert queue.run_experiment("smoke", n_jobs=2, **where) == 0
+    return folder
+
+
+def test_every_plan_is_sound() -> None:
+    for name in plans.PLANS:
+        jobs = plans.plan(name)
+        assert len({job.name for job in jobs}) == len(jobs)
+        for job in jobs:
+            getattr(dm.DisRecConfig, job.base)(1000, **job.settings)
+            assert plans.find_job(name, job.name) == job
+            assert job.name.endswith(f"-seed{job.seed}")
+        other = plans.find_job(name, jobs[0].name.rpartition("-seed")[0] + "-seed77")
+        assert other.seed == 77
+        if isinstance(other.data, dict):
+            assert other.data["seed"] == 77
+    assert not any(job.reads_test for job in plans.plan("search"))
+    with pytest.raises(dm.DisrecError, match="Did you mean ablation"):
+        plans.plan("ablaton")
+    with pytest.raises(dm.DisrecError, match="has no job"):
+        plans.find_job("smoke", "nothing")
+
+
+def test_a_result_file_says_everything(done: Path) -> None:
+    result = json.loads((done / "results/smoke/noisy-seed1.json").read_text())
+    wanted = "python -m disrec_mini experiment smoke --job noisy-seed1"
+    assert result["command"] == wanted
+    assert result["seed"] == result["job"]["seed"] == 1
+    assert result["epochs"] == len(result["curve"]) == 2
+    assert result["stopped_by"] == "epochs"
+    assert {"versions", "git", "seconds", "finished", "settings", "usage"} <= set(
+        result
+    )
+    assert 0 <= result["agreement"]["nmi"] <= 1
+    assert 0 <= result["common"] <= 1
+    for part in ("valid", "test"):
+        for protocol in ("sampled", "full"):
+            assert 0 <= result[part][protocol]["recall@10"] <= 1
+            assert "warm" in result[part][protocol]
+    arrays = np.load(done / "results/smoke/noisy-seed1.npz")
+    ranks = arrays["sampled_ranks"]
+    assert len(ranks) == len(arrays["users"]) == result["test"]["sampled"]["n_users"]
+    assert (ranks <= 10).mean() == pytest.approx(result["test"]["sampled"]["recall@10"])
+    assert arrays["next_5"].mean() == pytest.approx(
+        result["lists"]["recall of the next 5"], abs=1e-6
+    )
+    assert not list((done / "scratch/smoke").glob("*/checkpoint.pt"))
+
+
+def test_a_rerun_skips_what_is_done_and_repeats_what_is_missing(done: Path) -> None:
+    folder = done / "results/smoke"
+    first = {p: p.read_text() for p in folder.glob("*-seed*.json")}
+    (folder / "plain-seed0.json").unlink()
+    where = {"out": done / "results", "scratch": done / "scratch"}
+    assert queue.run_experiment("smoke", **where) == 0
+    for path, text in first.items():
+        was, now = json.loads(text), json.loads(path.read_text())
+        assert (text == path.read_text()) == (path.stem != "plain-seed0")
+        for key in ("valid", "test", "lists", "usage", "agreement", "settings"):
+            assert was[key] == now[key], key
+    with pytest.raises(dm.DisrecError, match="exists"):
+        queue.run_one("smoke", "plain-seed0", **where)
+
+
+def test_one_crash_loses_nothing_else(tmp_path: Path) -> None:
+    where = {"out": tmp_path / "results", "scratch": tmp_path / "scratch"}
+    work = tmp_path / "scratch/smoke/plain-seed3"
+    work.mkdir(parents=True)
+    (work / "checkpoint.pt").write_text("not a checkpoint")
+    assert queue.run_experiment("smoke", seeds=[3], **where) == 1
+    assert (tmp_path / "results/smoke/noisy-seed3.json").exists()
+    assert not (tmp_path / "results/smoke/plain-seed3.json").exists()
+    assert "damaged" in (tmp_path / "scratch/smoke/plain-seed3.log").read_text()
+
+
+def test_a_budget_that_is_over_starts_nothing(tmp_path: Path) -> None:
+    where = {"out": tmp_path / "results", "scratch": tmp_path / "scratch"}
+    assert queue.run_experiment("smoke", budget=0.0, **where) == 0
+    assert not (tmp_path / "results").exists()
+
+
+def test_ctrl_c_stops_cleanly_and_a_rerun_finishes(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "disrec_mini", "experiment", "smoke"]
+    command += ["--out", str(tmp_path / "r"), "--scratch", str(tmp_path / "s")]
+    process = subprocess.Popen(command, start_new_session=True)
+    deadline = time.time() + 60
+    while not list((tmp_path / "s").glob("smoke/*.log")) and time.time() < deadline:
+        time.sleep(0.05)
+    time.sleep(1)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(timeout=60) == 130
+    assert not list(tmp_path.rglob("*.tmp"))
+    assert subprocess.run(command, check=False).returncode == 0
+    assert len(list((tmp_path / "r/smoke").glob("*.json"))) == 4
+
+
+def test_noise_changes_what_is_read_not_who_is_compared(tmp_path: Path) -> None:
+    clean = run(Job("clean", WORLD, SMALL, epochs=1), tmp_path)
+    noisy = run(Job("noisy", WORLD, SMALL, epochs=1, noise=0.5), tmp_path, "b")
+    key = "negatives_sha256"
+    assert clean["test"][key] == noisy["test"][key]
+    assert clean["test"]["sampled"] != noisy["test"]["sampled"]
+
+
+def test_a_search_never_reads_the_test_part(tmp_path: Path) -> None:
+    found = run(Job("s", WORLD, SMALL, epochs=1, reads_test=False), tmp_path)
+    assert "test" not in found
+    assert "lists" not in found
+    assert not (tmp_path / "s.npz").exists()
+
+
+def test_the_horizon_holds_back_the_last_clicks() -> None:
+    data = dm.Interactions.from_sequences([list(range(1, 11)), [1, 2, 3], [4] * 5])
+    short, targets = run_job._hold_back(data, 4)
+    assert targets.tolist() == [[7, 8, 9, 10], [0] * 4, [0] * 4]
+    assert short[0].tolist() == [1, 2, 3, 4, 5, 6, 7]
+    assert short[1].tolist() == [1, 2, 3]
+    split = dm.leave_one_out(short)
+    assert split.test_items[0] == targets[0, 0], "the first click held back"
+
+
+def test_fewer_users_learn_and_all_are_evaluated(tmp_path: Path) -> None:
+    job = Job("u", WORLD, SMALL, epochs=1, users=0.25)
+    split = dm.leave_one_out(dm.synthetic.make_world(**WORLD).interactions)
+    part = run_job._training_part(job, split)
+    assert part.n_users == 10
+    assert not part.test_items.any(), "fit could not read the test part if it tried"
+    assert run(job, tmp_path)["test"]["full"]["n_users"] == 40
+
+
+def test_common_share_by_hand() -> None:
+    world = dm.synthetic.make_world(**WORLD)
+    split = dm.leave_one_out(world.interactions)
+    model = dm.DisRec(dm.DisRecConfig(split.n_items, **SMALL)).eval()
+    rows = []
+    for clicks in split.train:
+        with torch.no_grad():
+            z = model.encode(torch.tensor(clicks)[None], torch.tensor([len(clicks)])).z
+        rows += [(z_i - z_i.mean()) / z_i.std(correction=0) for z_i in z[0]]
+    n = torch.stack(rows)
+    by_hand = sum(n.mean(0) ** 2) / sum((row**2).sum() for row in n) * len(n)
+    assert run_job.common_share(model, split) == pytest.approx(float(by_hand), abs=1e-4)
+
+
+def test_the_report_is_the_mean_over_seeds(done: Path) -> None:
+    made = report.report("smoke", done / "results")
+    files = report.results("smoke", done / "results")
+    plain = [r for r in files if r["job"]["name"].startswith("plain")]
+    found = made["settings"]["plain"]["metrics"]["test full recall@10"]
+    values = [row["test"]["full"]["recall@10"] for row in plain]
+    assert found["seeds"] == values
+    assert found["mean"] == pytest.approx(np.mean(values))
+    assert (found["low"], found["high"]) == (min(values), max(values))
+    assert made["settings"]["plain"]["seeds"] == [0, 1]
+    table = report.table(made, {"NMI": "nmi"}, {"by the equations": "plain"})
+    assert "| by the equations | " in table
+
+
+def test_chapters_find_the_report_above_them(
+    done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = report.report("smoke", done / "results")
+    stored = tmp_path / "book/results/smoke/report.json"
+    stored.parent.mkdir(parents=True)
+    stored.write_text(json.dumps(made))
+    (tmp_path / "book/deep").mkdir()
+    monkeypatch.chdir(tmp_path / "book/deep")
+    assert report.read("smoke") == made
+    monkeypatch.setattr(report, "_raw_address", lambda: "http://127.0.0.1:9")
+    with pytest.raises(dm.DisrecError, match="clone the repository"):
+        report.read("nothing")
+    with pytest.raises(dm.DisrecError, match="holds no results"):
+        report.results("nothing", tmp_path)
