@@ -17,13 +17,14 @@ NB ?= $(NOTEBOOKS)
 VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
+COLAB := .venv-colab
 NOTEBOOKS := $(sort $(shell find book -name '*.ipynb' \
 	-not -path '*/_build/*' -not -path '*/.ipynb_checkpoints/*'))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help install book serve notebooks clean-notebooks new-chapter address \
-	test lint format types site-check nbval unit test-slow clean
+	test lint format types site-check browser nbval unit test-slow test-colab clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' \
@@ -67,7 +68,7 @@ address: $(READY) ## write the repository's address (URL=...) into every file
 	$(BIN)/python tools/notebooks.py address "$(URL)"
 
 # Cheap checks first; the unit tests last, so that their closing line is the last line.
-test: lint types site-check nbval unit ## everything that has to pass
+test: lint types site-check browser nbval unit ## everything that has to pass
 
 lint: $(READY) ## ruff, and notebooks executed in order and without private metadata
 	$(BIN)/ruff check .
@@ -85,6 +86,10 @@ types: $(READY) ## mypy on the package
 site-check: $(READY) ## build every page of the site anew, warnings are errors
 	$(BIN)/jupyter-book build . -n -W --keep-going --all
 
+# One process: it opens every page once, and prints what they weigh.
+browser: book ## the built site in Chromium: speed, phones, keyboard, contrast
+	$(BIN)/pytest -m "browser and not slow" tests/browser $(PYTEST_FLAGS)
+
 nbval: $(READY) ## run the notebooks and compare with their stored outputs
 ifeq ($(NOTEBOOKS),)
 	@echo "There are no notebooks under book/ yet."
@@ -94,14 +99,26 @@ else
 		$(NOTEBOOKS) $(PYTEST_FLAGS)
 endif
 
-unit: $(READY) ## pytest on tests/, without those marked slow
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" -n $(WORKERS) --dist loadfile \
-		--durations=5 tests $(PYTEST_FLAGS)
+unit: $(READY) ## pytest on tests/, without those marked slow or browser
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow and not browser" -n $(WORKERS) \
+		--dist loadfile --durations=5 tests $(PYTEST_FLAGS)
+
+# Hosted notebooks are older in places: the same versions here, in an environment apart.
+$(COLAB)/.ready: requirements-colab.txt
+	test -x $(COLAB)/bin/pip || $(PYTHON) -m venv --clear $(COLAB)
+	$(COLAB)/bin/python -m pip install --quiet --prefer-binary $(PIP_FLAGS) \
+		-r requirements-colab.txt
+	$(COLAB)/bin/python -m pip install --quiet --no-deps $(PIP_FLAGS) --editable .
+	@touch $@
+
+test-colab: $(COLAB)/.ready ## run the notebooks with Colab's versions (one: NB=path)
+	OMP_NUM_THREADS=1 $(COLAB)/bin/pytest --nbval-lax --nbval-current-env \
+		--nbval-cell-timeout=300 $(NB) $(PYTEST_FLAGS)
 
 test-slow: $(READY) ## the tests marked slow
 	$(BIN)/pytest -m slow tests $(PYTEST_FLAGS)
 
 clean: ## remove .venv, the built site and all caches
-	rm -rf $(VENV) _build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(COLAB) _build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name .git -prune -o -type d \
 		\( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +

@@ -32,14 +32,16 @@ FLAGS = [
 OUR_STATIC = {"book.css", "logo.svg", "favicon.svg"}
 
 
-def why_not() -> str:
-    """Why these tests cannot run here, or nothing."""
-    if not (SITE / "index.html").exists():
-        return "the site is not built: `make browser` builds it first"
+def why_not(needs_site: bool) -> str:
+    """Why a test cannot run here, or nothing."""
     for module in ("playwright", "axe_playwright_python"):
         if importlib.util.find_spec(module) is None:
             return f"{module} is not installed: `make install` installs it"
-    return "" if CHROMIUM else "there is no Chromium (Debian's package: chromium)"
+    if not CHROMIUM:
+        return "there is no Chromium (Debian's package: chromium)"
+    if needs_site and not (SITE / "index.html").exists():
+        return "the site is not built: `make browser` builds it first"
+    return ""
 
 
 def book_pages() -> list[str]:
@@ -52,11 +54,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    reason = why_not()
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            if reason:
+            fixtures = getattr(item, "fixturenames", ())
+            if reason := why_not(bool({"address", "site"} & set(fixtures))):
                 item.add_marker(pytest.mark.skip(reason=reason))
 
 

@@ -134,8 +134,8 @@ def test_has_no_serious_barrier(visit: Any, scheme: str) -> None:
     visit.page.wait_for_function(
         "scheme => document.documentElement.dataset.theme === scheme", arg=scheme
     )
-    # Formulas are thousands of elements and none of them ours; code has the same colours
-    # everywhere, so one page stands for all.
+    # Formulas are thousands of elements and none of them ours; code has the same
+    # colours everywhere, so one page stands for all.
     left_out = ["mjx-container"] + [".highlight"] * (visit.name != CODE_PAGE)
     only = {"runOnly": ["color-contrast", "link-in-text-block"]}
     found = Axe().run(
