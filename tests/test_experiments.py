@@ -188,6 +188,49 @@ def test_the_report_is_the_mean_over_seeds(done: Path) -> None:
     assert "| by the equations | " in table
 
 
+def test_differences_are_paired_by_user_and_seed(done: Path) -> None:
+    folder = done / "results/smoke"
+    made = report.report("smoke", done / "results")["differences"]["noisy - plain"]
+    gains = []
+    for seed in (0, 1):
+        hits = []
+        for name in ("plain", "noisy"):
+            with np.load(folder / f"{name}-seed{seed}.npz") as stored:
+                hits.append({int(u): r <= 10 for u, r in zip(
+                    stored["users"], stored["full_ranks"], strict=True)})  # fmt: skip
+        plain, noisy = hits
+        assert plain.keys() == noisy.keys()
+        gains.append([float(noisy[u]) - float(plain[u]) for u in sorted(plain)])
+    found = made["full recall@10"]
+    assert found["seeds"] == pytest.approx([np.mean(g) for g in gains])
+    assert found["mean"] == pytest.approx(np.mean(gains))
+    errors = np.mean(gains, 0)
+    assert found["users"] == pytest.approx(np.std(errors, ddof=1) / len(errors) ** 0.5)
+    assert found["verdict"] == "too few seeds"
+
+
+@pytest.mark.parametrize(
+    ("seeds", "verdict"),
+    [
+        ([0.1, 0.11, 0.12], "more"),
+        ([-0.1, -0.11, -0.12], "less"),
+        ([0.1, 0.11, -0.001], "not told apart"),  # not all of the same sign
+        ([0.01, 0.1, 0.5], "not told apart"),  # within twice the error over seeds
+        ([0.011, 0.011, 0.012], "not told apart"),  # within that over users
+    ],
+)
+def test_the_verdict_follows_the_written_rule(seeds: list[float], verdict: str) -> None:
+    noise = np.where(np.arange(400) % 2, 0.3, -0.3)  # error over users .015
+    found = report._difference(np.stack([seed + noise for seed in seeds]))
+    assert found["verdict"] == verdict
+
+
+def test_contrasts_name_settings_of_the_plan() -> None:
+    for name, pairs in plans.CONTRASTS.items():
+        settings = {job.name.rpartition("-seed")[0] for job in plans.plan(name)}
+        assert {one for pair in pairs for one in pair} <= settings
+
+
 def test_chapters_find_the_report_above_them(
     done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,6 +19,9 @@ def search(seeds: Sequence[int] = (0,)) -> Jobs:
     changes: dict[str, dict[str, Any]] = {
         "one": alone,
         "one-both": K1,
+        "both-early": {**K1, "seq2seq_start": 4},
+        "both-early-heavy": {**K1, "seq2seq_start": 4, "seq2seq_weight": 0.3},
+        "both-all": {**K1, "seq2seq_start": 4, "seq2seq_weight": 0.3, "keep": 1.0},
         "four": {"variant": 1, "n_intents": 4},
         "four-late": {"variant": 1, "n_intents": 4, "remedy_epochs": 12},
         "four-no-remedy": {"variant": 1, "n_intents": 4, "remedy": False},
@@ -162,6 +165,51 @@ def threshold(seeds: Sequence[int] = (0, 1)) -> Jobs:
     ]
 
 
+# seq2seq as in the one gain that a first replication saw, with little data
+WARM = {"seq2seq_weight": 0.3, "seq2seq_start": 5, "seq2seq_ramp": 5, "keep": 1.0}
+
+
+def regimes(seeds: Sequence[int] = (0, 1, 2, 3, 4)) -> Jobs:
+    """When does seq2seq help? Little data, selection, K, long targets, temperature."""
+    arms: dict[str, dict[str, Any]] = {"alone": {"variant": 1, **K1}, "both": WARM | K1}
+    jobs: list[tuple[str, str, dict[str, Any], int, dict[str, Any]]] = []
+
+    def add(n: int, name: str, data: str, change: dict[str, Any], **more: Any) -> None:
+        jobs.extend((name, data, change, seed, more) for seed in seeds[:n])
+
+    for arm, change in arms.items():
+        add(5, f"users05-{arm}", "beauty", change, users=0.05, epochs=40)
+    for arm, change in arms.items():
+        long = {**change, "logq": True}
+        add(3, f"next10-{arm}", "beauty-5core", long, horizon=10, epochs=20)
+    add(
+        5,
+        "users05-select",
+        "beauty",
+        {**WARM, **K1, "keep": 0.3},
+        users=0.05,
+        epochs=40,
+    )
+    four = {"n_intents": 4}
+    add(
+        2, "users05-four-alone", "beauty", {"variant": 1, **four}, users=0.05, epochs=40
+    )
+    add(2, "users05-four-both", "beauty", WARM | four, users=0.05, epochs=40)
+    for arm, change in arms.items():
+        add(3, f"users20-{arm}", "beauty", change, users=0.2, epochs=24)
+    for arm, change in arms.items():
+        cold = {**change, "temperature": 8.0}
+        add(1, f"temperature8-{arm}", "beauty-5core", cold | {"logq": True}, epochs=24)
+    for weight in (0.03, 0.3, 1.0):
+        change = {**WARM, **K1, "seq2seq_weight": weight, "logq": True}
+        add(1, f"weight{weight:g}", "beauty-5core", change, epochs=24)
+    add(1, "weight0", "beauty-5core", {**arms["alone"], "logq": True}, epochs=24)
+    return [
+        Job(f"{name}-seed{seed}", data, change, seed=seed, **more)
+        for name, data, change, seed, more in jobs
+    ]
+
+
 def smoke(seeds: Sequence[int] = (0, 1)) -> Jobs:
     """Seconds: does the harness work here?"""
     world = {"n_users": 40, "length": 12, "items_per_intent": 10, "chain": 10}
@@ -189,12 +237,43 @@ PLANS: dict[str, tuple[Callable[..., Jobs], str]] = {
     "ablation-paper": (ablation_paper, "Table 2 in the paper's own setting"),
     "noise": (noise, "Figure 4: training clicks replaced"),
     "threshold": (threshold, "Figure 5: lambda"),
+    "regimes": (regimes, "where does seq2seq help?"),
     "intentions": (
         intentions,
         "do prototypes find known intentions? K, remedy, losses",
     ),
     "smoke": (smoke, "seconds: does the harness work here?"),
     "search": (search, "settings compared on validation"),
+}
+
+
+RATES = ("00", "10", "20", "30", "50")
+
+# pairs of settings whose paired difference (second minus first) a report gives
+CONTRASTS: dict[str, list[tuple[str, str]]] = {
+    "ablation": [
+        ("variant1", "variant0"),
+        ("variant1", "variant2"),
+        ("variant1", "variant3"),
+        ("k4-variant1", "k4-variant0"),
+        ("variant1", "k4-variant1"),
+    ],
+    "ablation-paper": [("paper-variant1", "paper-variant0")],
+    "noise": [(f"noise{r}-variant1", f"noise{r}-variant0") for r in RATES],
+    "threshold": [
+        ("lambda000", f"lambda{share}") for share in ("010", "030", "050", "070", "100")
+    ]
+    + [("lambda100", "lambda030"), ("lambda100", "lambda050")],
+    "regimes": [
+        ("users05-alone", "users05-both"),
+        ("users05-both", "users05-select"),
+        ("users05-four-alone", "users05-four-both"),
+        ("users20-alone", "users20-both"),
+        ("next10-alone", "next10-both"),
+        ("temperature8-alone", "temperature8-both"),
+    ]
+    + [("weight0", f"weight{weight}") for weight in ("0.03", "0.3", "1")],
+    "smoke": [("plain", "noisy")],
 }
 
 

@@ -16,10 +16,13 @@ from typing import Any
 import numpy as np
 
 from disrec_mini.errors import DisrecError
+from disrec_mini.evaluation import per_user
+from disrec_mini.experiments.plans import CONTRASTS
 from disrec_mini.experiments.queue import RESULTS
 from disrec_mini.files import write_atomic, write_json_atomic
 
 Row = dict[str, Any]
+Array = np.ndarray
 
 
 def results(name: str, folder: Path = RESULTS) -> list[Row]:
@@ -46,6 +49,11 @@ def report(name: str, folder: Path = RESULTS) -> dict[str, Any]:
     made = {
         "experiment": name,
         "settings": {group: _summary(rows) for group, rows in groups.items()},
+        "differences": {
+            f"{b} - {a}": differences(groups[a], groups[b], folder / name)
+            for a, b in CONTRASTS.get(name, [])
+            if a in groups and b in groups
+        },
     }
     write_json_atomic(folder / name / "report.json", made)
     return made
@@ -95,6 +103,60 @@ def _numbers(row: Row) -> Iterator[tuple[str, float]]:
         yield "common share", row["common"]
     yield "training seconds", row["training_seconds"]
     yield "best epoch", row["best_epoch"]
+
+
+METRICS = ("recall@1", "recall@5", "recall@10", "ndcg@5", "ndcg@10", "mrr")
+
+
+def differences(a: list[Row], b: list[Row], folder: Path) -> dict[str, Any]:
+    """What b has more than a, on the same test users, over the seeds both have.
+
+    For each metric: `mean` over seeds and users; `users`, its standard error over users
+    (each user's difference is first averaged over seeds); `seeds`, the difference of
+    each seed; `verdict`, by the rule of book/results/README.md: "more" or "less" with
+    three seeds or more, all of the same sign, and a mean beyond twice both standard
+    errors, else "not told apart"; "too few seeds" with fewer.
+    """
+    gains: dict[str, list[Array]] = {}
+    both = sorted({r["seed"] for r in a} & {r["seed"] for r in b})
+    for seed in both:
+        old, new = (_per_user(rows, seed, folder) for rows in (a, b))
+        for metric in old.keys() & new.keys():
+            gains.setdefault(metric, []).append(new[metric] - old[metric])
+    return {metric: _difference(np.stack(rows)) for metric, rows in gains.items()}
+
+
+def _per_user(rows: list[Row], seed: int, folder: Path) -> dict[str, Array]:
+    """{metric: (N,)} of one run, from the ranks stored beside it."""
+    name = next(row["job"]["name"] for row in rows if row["seed"] == seed)
+    found: dict[str, Array] = {}
+    with np.load(folder / f"{name}.npz") as stored:
+        warm = stored["warm"]
+        for protocol in ("sampled", "full"):
+            for metric in METRICS:
+                values = per_user(stored[f"{protocol}_ranks"], metric)
+                found[f"{protocol} {metric}"] = values
+                found[f"{protocol} warm {metric}"] = values[warm]
+        for key in stored.files:
+            if key.startswith("next_"):
+                found[f"recall of the next {key[5:]}"] = stored[key]
+    return found
+
+
+def _difference(gains: Array) -> dict[str, Any]:
+    """gains (seeds, users)."""
+    each = gains.mean(1)
+    per_person = gains.mean(0)
+    users = float(per_person.std(ddof=1) / np.sqrt(len(per_person)))
+    mean, n = float(each.mean()), len(each)
+    found: dict[str, Any] = {"mean": mean, "users": users, "seeds": each.tolist()}
+    if n < 3:
+        return {**found, "verdict": "too few seeds"}
+    spread = float(each.std(ddof=1) / np.sqrt(n))
+    same = bool(np.all(each > 0) or np.all(each < 0))
+    clear = same and abs(mean) > 2 * max(users, spread)
+    verdict = ("more" if mean > 0 else "less") if clear else "not told apart"
+    return {**found, "seeds_error": spread, "verdict": verdict}
 
 
 def find(name: str, file: str = "report.json") -> Path:
