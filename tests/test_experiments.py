@@ -188,6 +188,15 @@ def test_the_report_is_the_mean_over_seeds(done: Path) -> None:
     assert "| by the equations | " in table
 
 
+def test_what_prototypes_gather_is_stored_item_by_item(done: Path) -> None:
+    split = dm.leave_one_out(dm.synthetic.make_world(**WORLD, seed=1).interactions)
+    with np.load(done / "results/smoke/plain-seed1.npz") as stored:
+        cluster, clicks = stored["cluster"], stored["clicks"]
+    counts = np.bincount(split.train.items, minlength=split.n_items + 1)
+    assert np.array_equal(clicks.sum(1), counts)
+    assert np.allclose(cluster.sum(1), counts > 0, atol=1e-5)
+
+
 def test_differences_are_paired_by_user_and_seed(done: Path) -> None:
     folder = done / "results/smoke"
     made = report.report("smoke", done / "results")["differences"]["noisy - plain"]

@@ -93,22 +93,21 @@ def intentions(seeds: Sequence[int] = (0, 1, 2, 3, 4)) -> Jobs:
 # -- the paper's Table 2, Figures 4 and 5, on the paper's Beauty -----------------------
 
 BEAUTY_EPOCHS = 16
+# as light and early as validation allows (experiment `search`: both-*)
+BOTH: dict[str, Any] = {"variant": 0, "seq2seq_weight": 0.1, "seq2seq_start": 4}
+ARMS: dict[int, dict[str, Any]] = {0: BOTH, 1: {"variant": 1}}
+# the paper's w = 1 from the first step
+ARMS |= {v: {"variant": v, "seq2seq_weight": 1.0, "seq2seq_start": 0} for v in (2, 3)}
 
 
 def ablation(seeds: Sequence[int] = (0, 1, 2)) -> Jobs:
     """Variants 0 to 3 in the recommended setting; 0 and 1 with four intentions too."""
-    settings: list[tuple[str, dict[str, Any]]]
-    settings = [(f"variant{v}", {"variant": v}) for v in (0, 1, 2, 3)]
-    # variants 2 and 3 keep the paper's w = 1 from the first step
-    settings = [
-        (n, {**c, "seq2seq_weight": 1.0, "seq2seq_start": 0} if c["variant"] > 1 else c)
-        for n, c in settings
-    ]
-    settings += [(f"k4-variant{v}", {"variant": v, "n_intents": 4}) for v in (0, 1)]
+    settings = {f"variant{v}": ARMS[v] for v in (0, 1, 2, 3)}
+    settings |= {f"k4-variant{v}": {**ARMS[v], "n_intents": 4} for v in (0, 1)}
     return [
         Job(f"{name}-seed{seed}", "beauty", change, epochs=BEAUTY_EPOCHS, seed=seed)
         for seed in seeds
-        for name, change in settings
+        for name, change in settings.items()
     ]
 
 
@@ -139,7 +138,7 @@ def noise(seeds: Sequence[int] = (0, 1)) -> Jobs:
         Job(
             f"noise{round(100 * rate):02}-variant{variant}-seed{seed}",
             "beauty",
-            {"variant": variant},
+            ARMS[variant],
             epochs=BEAUTY_EPOCHS,
             seed=seed,
             noise=rate,
@@ -156,12 +155,23 @@ def threshold(seeds: Sequence[int] = (0, 1)) -> Jobs:
         Job(
             f"lambda{round(100 * keep):03}-seed{seed}",
             "beauty",
-            {"keep": keep, "n_intents": 4},
+            {**BOTH, "keep": keep, "n_intents": 4},
             epochs=BEAUTY_EPOCHS,
             seed=seed,
         )
         for seed in seeds
         for keep in (0.3, 0.0, 1.0, 0.5, 0.1, 0.7)
+    ]
+
+
+def films(seeds: Sequence[int] = (0, 1, 2)) -> Jobs:
+    """What do four prototypes gather among films? With and without seq2seq."""
+    small = {"n_intents": 4, "group_size": 128, "groups": 16}
+    losses = {"seq2item": {"variant": 1}, "both": {**WARM, "keep": 0.3}}
+    return [
+        Job(f"{name}-seed{seed}", "ml-100k", {**small, **loss}, epochs=16, seed=seed)
+        for seed in seeds
+        for name, loss in losses.items()
     ]
 
 
@@ -237,6 +247,7 @@ PLANS: dict[str, tuple[Callable[..., Jobs], str]] = {
     "ablation-paper": (ablation_paper, "Table 2 in the paper's own setting"),
     "noise": (noise, "Figure 4: training clicks replaced"),
     "threshold": (threshold, "Figure 5: lambda"),
+    "films": (films, "what do prototypes gather in ML-100K?"),
     "regimes": (regimes, "where does seq2seq help?"),
     "intentions": (
         intentions,

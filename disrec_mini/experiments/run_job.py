@@ -17,6 +17,7 @@ from disrec_mini.experiments.job import Job
 from disrec_mini.files import write_atomic, write_json_atomic
 from disrec_mini.interactions import Interactions, Split
 
+FEW_ITEMS = 5_000  # what prototypes gather is stored item by item up to here
 VALID_USERS = 10_000  # validation reads at most this many users
 
 
@@ -64,6 +65,8 @@ def run_job(
     if world is not None:
         measured["agreement"] = intention_agreement(model, world)
     measured["common"] = common_share(model, whole)
+    if config.n_intents > 1 and whole.n_items <= FEW_ITEMS:
+        ranks["cluster"], ranks["clicks"] = cluster_by_item(model, whole)
     if ranks:
         path = folder / f"{job.name}.npz"
         write_atomic(path, lambda file: np.savez_compressed(file, **ranks))
@@ -259,6 +262,22 @@ def common_share(model: Any, split: Split, n_users: int = 500) -> float:
             rows.append(torch.nn.functional.layer_norm(z, z.shape[-1:]))
     n = torch.cat(rows)
     return float(n.mean(0).square().sum() / n.square().sum(1).mean())
+
+
+def cluster_by_item(model: Any, split: Split) -> tuple[Array, Array]:
+    """(M + 1, K) mean p_{k|i} over an item's training clicks, (M + 1, K) clicks won."""
+    size = split.n_items + 1, model.config.n_intents
+    total, won = np.zeros(size), np.zeros(size, np.int64)
+    with torch.no_grad():
+        for clicks in split.train:
+            items = clicks[-model.max_len :]
+            if not len(items):
+                continue
+            rows = torch.from_numpy(items.copy())[None]
+            p = model.encode(rows, torch.tensor([len(items)])).cluster[0].numpy()
+            np.add.at(total, items, p)
+            np.add.at(won, (items, p.argmax(1)), 1)
+    return (total / np.maximum(won.sum(1, keepdims=True), 1)).astype(np.float32), won
 
 
 def intention_agreement(model: Any, world: synthetic.World) -> dict[str, Any]:
