@@ -167,7 +167,10 @@ def threshold(seeds: Sequence[int] = (0, 1)) -> Jobs:
 def films(seeds: Sequence[int] = (0, 1, 2)) -> Jobs:
     """What do four prototypes gather among films? With and without seq2seq."""
     small = {"n_intents": 4, "group_size": 128, "groups": 16}
-    losses = {"seq2item": {"variant": 1}, "both": {**WARM, "keep": 0.3}}
+    losses: dict[str, dict[str, Any]] = {
+        "seq2item": {"variant": 1},
+        "both": {**WARM, "keep": 0.3},
+    }
     return [
         Job(f"{name}-seed{seed}", "ml-100k", {**small, **loss}, epochs=16, seed=seed)
         for seed in seeds
