@@ -223,6 +223,22 @@ def regimes(seeds: Sequence[int] = (0, 1, 2, 3, 4)) -> Jobs:
     ]
 
 
+def repeats(seeds: Sequence[int] = (0, 1, 2, 3, 4)) -> Jobs:
+    """Two sizes of one small model on ML-100K, trained again and again (chapter 03)."""
+    small = {"variant": 1, "n_blocks": 1, "group_size": 128, "groups": 16, **K1}
+    return [
+        Job(
+            f"dim{dim}-seed{seed}",
+            "ml-100k",
+            {**small, "dim": dim},
+            epochs=12,
+            seed=seed,
+        )
+        for seed in seeds
+        for dim in (32, 64)
+    ]
+
+
 def smoke(seeds: Sequence[int] = (0, 1)) -> Jobs:
     """Seconds: does the harness work here?"""
     world = {"n_users": 40, "length": 12, "items_per_intent": 10, "chain": 10}
@@ -256,6 +272,7 @@ PLANS: dict[str, tuple[Callable[..., Jobs], str]] = {
         intentions,
         "do prototypes find known intentions? K, remedy, losses",
     ),
+    "repeats": (repeats, "how far seeds and users differ: two sizes on ML-100K"),
     "smoke": (smoke, "seconds: does the harness work here?"),
     "search": (search, "settings compared on validation"),
 }
