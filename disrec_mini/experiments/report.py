@@ -123,7 +123,7 @@ def differences(a: list[Row], b: list[Row], folder: Path) -> dict[str, Any]:
         old, new = (_per_user(rows, seed, folder) for rows in (a, b))
         for metric in old.keys() & new.keys():
             gains.setdefault(metric, []).append(new[metric] - old[metric])
-    return {metric: _difference(np.stack(rows)) for metric, rows in gains.items()}
+    return {metric: _difference(rows) for metric, rows in gains.items()}
 
 
 def _per_user(rows: list[Row], seed: int, folder: Path) -> dict[str, Array]:
@@ -143,11 +143,14 @@ def _per_user(rows: list[Row], seed: int, folder: Path) -> dict[str, Array]:
     return found
 
 
-def _difference(gains: Array) -> dict[str, Any]:
-    """gains (seeds, users)."""
-    each = gains.mean(1)
-    per_person = gains.mean(0)
-    users = float(per_person.std(ddof=1) / np.sqrt(len(per_person)))
+def _difference(gains: list[Array]) -> dict[str, Any]:
+    """gains: one (users,) for each seed; which users are warm may differ by seed."""
+    each = np.array([rows.mean() for rows in gains])
+    if len({len(rows) for rows in gains}) == 1:
+        per_person = np.mean(gains, axis=0)
+        users = float(per_person.std(ddof=1) / np.sqrt(len(per_person)))
+    else:  # the error of one seed: too large rather than too small
+        users = max(float(rows.std(ddof=1) / np.sqrt(len(rows))) for rows in gains)
     mean, n = float(each.mean()), len(each)
     found: dict[str, Any] = {"mean": mean, "users": users, "seeds": each.tolist()}
     if n < 3:

@@ -3,7 +3,6 @@
 import copy
 import json
 import re
-import shutil
 from importlib.resources import files
 
 import numpy as np
@@ -12,34 +11,11 @@ import torch
 
 import disrec_mini as dm
 
-sync_api = pytest.importorskip(
-    "playwright.sync_api", reason="Playwright is not installed: pip install playwright"
-)
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1"><title>t</title>
 <style>body{margin:0 auto;max-width:48rem;padding:1rem;background:#f3f4f5;color:#323232}
 @media (prefers-color-scheme:dark){body{background:#29313d;color:#ced6dd}}</style>
 <body>%s</body></html>"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    with sync_api.sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        except sync_api.Error as error:
-            pytest.skip(f"Chromium does not start: {str(error).splitlines()[0]}")
-        yield browser
-        browser.close()
 
 
 # -- arithmetic ------------------------------------------------------------------------
