@@ -68,6 +68,38 @@ def show(
     return explorable("explorer", page, label, caption, __name__, ("forward", "ui"))
 
 
+def side_by_side(
+    models: Mapping[str, DisRec], world: World, start: Sequence[int], caption: str = ""
+) -> Shown:
+    """What several models of one world recommend for the same clicks.
+
+    Parameters
+    ----------
+    models : {name: trained model}. start : item ids of the first clicks, oldest first.
+    """
+    for model in models.values():
+        _check(model, world.interactions)
+    categories = world.interactions.item_categories or [()]
+    groups = dict.fromkeys(c[0] for c in categories[1:])
+    page = {
+        "models": [
+            {
+                "name": name,
+                "settings": vars(m.config) | {"uniform": bool(m.intentions.uniform)},
+                "weights": _weights(m, half=True),
+            }
+            for name, m in models.items()
+        ],
+        "names": world.interactions.item_names,
+        "group": world.intention_of_item.tolist(),
+        "groups": list(groups),
+        "start": [int(j) for j in start],
+        "top": 10,
+    }
+    label = "Two models side by side: choose clicks, compare what they recommend"
+    return explorable("shirts", page, label, caption, __name__, ("forward", "shirts"))
+
+
 def _check(model: DisRec, clicks: Interactions | None) -> None:
     if not isinstance(model, DisRec):
         raise DisrecError(f"the explorer needs a DisRec, not {type(model).__name__}.")

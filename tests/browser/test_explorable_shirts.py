@@ -1,0 +1,55 @@
+"""Two models side by side in a real browser: the lists are those of the models."""
+
+import pytest
+from test_explorer_arithmetic import PAGE, scrambled
+
+import disrec_mini as dm
+
+WORLD = dm.synthetic.shirts_and_trousers(n_users=20, seed=0)
+MODELS = {
+    name: scrambled(seed, n_items=40, n_intents=2, max_len=12, dim=8)
+    for seed, name in enumerate(("one", "two"))
+}
+START = [3, 4, 25]
+
+
+@pytest.fixture
+def page(browser):
+    shown = dm.explorer.side_by_side(MODELS, WORLD, START)
+    page = browser.new_page(viewport={"width": 390, "height": 900})
+    page.set_content(PAGE % (shown.markup * 2))  # twice on a page
+    yield page
+    page.close()
+
+
+def check(page, clicks):
+    figure = page.locator("figure").first
+    for m, model in enumerate(MODELS.values()):
+        seen = figure.locator("section").nth(m).locator("li").all_text_contents()
+        wanted = model.recommend(clicks, 10, exclude_seen=False)
+        assert seen == [WORLD.interactions.item_names[j] for j in wanted]
+
+
+def test_adding_and_removing_clicks(page):
+    figure = page.locator("figure").first
+    check(page, START)
+    figure.locator("select").nth(1).select_option("6")  # trousers 7
+    figure.get_by_role("button", name="add the chosen item of trousers").click()
+    check(page, [*START, 27])
+    figure.get_by_role("button", name="remove click 1, shirt 3").click()
+    check(page, [4, 25, 27])
+    figure.get_by_role("button", name="remove all").click()
+    assert figure.locator("p[role=status]").text_content() == "Add a click."
+    figure.locator("select").nth(0).select_option("0")
+    figure.get_by_role("button", name="add the chosen item of shirts").click()
+    check(page, [1])
+    figure.get_by_role("button", name="start again").click()
+    check(page, START)
+
+
+def test_it_fits_a_phone_and_knows_only_itself(page):
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.locator("figure").first.get_by_role("button", name="remove all").click()
+    assert page.locator("figure").last.locator("section").count() == 2
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map((e) => e.id)")
+    assert len(ids) == len(set(ids))
