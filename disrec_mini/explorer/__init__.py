@@ -56,8 +56,7 @@ def show(
     _check(model, clicks)
     page = {
         "noun": noun,
-        "settings": vars(model.config) | {"uniform": bool(model.intentions.uniform)},
-        "weights": _weights(model, half),
+        **_packed_model(model, half),
         "names": (clicks and clicks.item_names) or model.item_names,
         "counts": None if clicks is None else packed(clicks.counts(), "int32"),
         "categories": None if clicks is None else clicks.item_categories,
@@ -83,12 +82,8 @@ def side_by_side(
     groups = dict.fromkeys(c[0] for c in categories[1:])
     page = {
         "models": [
-            {
-                "name": name,
-                "settings": vars(m.config) | {"uniform": bool(m.intentions.uniform)},
-                "weights": _weights(m, half=True),
-            }
-            for name, m in models.items()
+            {"name": name, **_packed_model(model, half=True)}
+            for name, model in models.items()
         ],
         "names": world.interactions.item_names,
         "group": world.intention_of_item.tolist(),
@@ -109,6 +104,12 @@ def _check(model: DisRec, clicks: Interactions | None) -> None:
     if clicks is not None and clicks.n_items != model.config.n_items:
         both = f"{clicks.n_items} items and the model {model.config.n_items}"
         raise DisrecError(f"the data has {both}: pass the data it learned from.")
+
+
+def _packed_model(model: DisRec, half: bool) -> dict[str, Any]:
+    """What `forward.js` needs to run a model."""
+    settings = vars(model.config) | {"uniform": bool(model.intentions.uniform)}
+    return {"settings": settings, "weights": _weights(model, half)}
 
 
 def _weights(model: DisRec, half: bool) -> dict[str, Any]:

@@ -99,6 +99,25 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
+@pytest.fixture
+def twice_on_a_phone(browser: Any) -> Iterator[Callable[[Any], Any]]:
+    """Shows an explorable twice on a phone's page; at the end the page still fits."""
+    from test_explorer_arithmetic import PAGE
+
+    page = browser.new_page(viewport={"width": 390, "height": 900})
+
+    def show(shown: Any) -> Any:
+        page.set_content(PAGE % (shown.markup * 2))
+        return page
+
+    yield show
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map((e) => e.id)")
+    width = page.evaluate("document.documentElement.scrollWidth")
+    page.close()
+    assert width <= 390
+    assert len(ids) == len(set(ids))
+
+
 @dataclass
 class Visit:
     """One page: what it asked for, what it complained about, and the page itself."""
