@@ -123,7 +123,7 @@ def ablation_paper(seeds: Sequence[int] = (0, 1, 2)) -> Jobs:
             "beauty",
             {**fast, "variant": variant},
             base="paper",
-            epochs=80,
+            epochs=40,
             patience=8,
             seed=seed,
         )
