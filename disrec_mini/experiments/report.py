@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from disrec_mini.errors import DisrecError
-from disrec_mini.evaluation import per_user
+from disrec_mini.evaluation import bootstrap, per_user
 from disrec_mini.experiments.plans import CONTRASTS
 from disrec_mini.experiments.queue import RESULTS
 from disrec_mini.files import write_atomic, write_json_atomic
@@ -48,7 +48,7 @@ def report(name: str, folder: Path = RESULTS) -> dict[str, Any]:
         groups.setdefault(row["job"]["name"].rpartition("-seed")[0], []).append(row)
     made = {
         "experiment": name,
-        "settings": {group: _summary(rows) for group, rows in groups.items()},
+        "settings": {g: _summary(rows, folder / name) for g, rows in groups.items()},
         "differences": {
             f"{b} - {a}": differences(groups[a], groups[b], folder / name)
             for a, b in CONTRASTS.get(name, [])
@@ -59,12 +59,20 @@ def report(name: str, folder: Path = RESULTS) -> dict[str, Any]:
     return made
 
 
-def _summary(rows: list[Row]) -> dict[str, Any]:
-    """n seeds, and {metric: {mean, low, high, seeds}} with the extremes over seeds."""
+def _summary(rows: list[Row], folder: Path) -> dict[str, Any]:
+    """n seeds, and for each metric its mean, the extremes over seeds (low, high), each
+    seed's value, and where ranks are stored `users`: the 95 % bootstrap interval over
+    users of the mean over seeds."""
     values: dict[str, list[float]] = {}
+    persons: dict[str, list[Array]] = {}
     for row in rows:
         for metric, value in _numbers(row):
             values.setdefault(metric, []).append(value)
+        if (folder / f"{row['job']['name']}.npz").exists() and "test" in row:
+            for metric, each in _per_user(rows, row["seed"], folder).items():
+                name = metric if "next" in metric else f"test {metric}"
+                persons.setdefault(name, []).append(each)
+    users = {m: bootstrap(_mean(each)) for m, each in persons.items() if m in values}
     return {
         "job": rows[0]["job"],
         "seeds": [row["seed"] for row in rows],
@@ -75,6 +83,7 @@ def _summary(rows: list[Row]) -> dict[str, Any]:
                 "low": min(found),
                 "high": max(found),
                 "seeds": found,
+                **({"users": list(users[metric])} if metric in users else {}),
             }
             for metric, found in values.items()
         },
@@ -105,6 +114,12 @@ def _numbers(row: Row) -> Iterator[tuple[str, float]]:
     yield "best epoch", row["best_epoch"]
 
 
+def _mean(each: list[Array]) -> Array:
+    """(N,) mean over seeds; one seed's values where seeds differ in their users."""
+    same = len({len(values) for values in each}) == 1
+    return np.mean(each, axis=0) if same else each[0]
+
+
 METRICS = ("recall@1", "recall@5", "recall@10", "ndcg@5", "ndcg@10", "mrr")
 
 
@@ -112,10 +127,11 @@ def differences(a: list[Row], b: list[Row], folder: Path) -> dict[str, Any]:
     """What b has more than a, on the same test users, over the seeds both have.
 
     For each metric: `mean` over seeds and users; `users`, its standard error over users
-    (each user's difference is first averaged over seeds); `seeds`, the difference of
-    each seed; `verdict`, by the rule of book/results/README.md: "more" or "less" with
-    three seeds or more, all of the same sign, and a mean beyond twice both standard
-    errors, else "not told apart"; "too few seeds" with fewer.
+    (each user's difference is first averaged over seeds); `interval`, 95 %, by
+    bootstrap over users; `seeds`, the difference of each seed; `verdict`, by the rule
+    of book/results/README.md: "more" or "less" with three seeds or more, all of the
+    same sign, and a mean beyond twice both standard errors, else "not told apart";
+    "too few seeds" with fewer.
     """
     gains: dict[str, list[Array]] = {}
     both = sorted({r["seed"] for r in a} & {r["seed"] for r in b})
@@ -123,7 +139,45 @@ def differences(a: list[Row], b: list[Row], folder: Path) -> dict[str, Any]:
         old, new = (_per_user(rows, seed, folder) for rows in (a, b))
         for metric in old.keys() & new.keys():
             gains.setdefault(metric, []).append(new[metric] - old[metric])
-    return {metric: _difference(rows) for metric, rows in gains.items()}
+    made = {metric: _difference(rows) for metric, rows in gains.items()}
+    return made | _at_equal_time(a, b, both)
+
+
+def _at_equal_time(a: list[Row], b: list[Row], seeds: list[int]) -> dict[str, Any]:
+    """What b's best epoch so far has more than a's, on validation, when the one that
+    needs less training time for all its epochs has just finished."""
+    found: dict[str, list[float]] = {"recall@10": [], "ndcg@10": []}
+    spent = []
+    for seed in seeds:
+        pair = [next(r for r in rows if r["seed"] == seed) for rows in (a, b)]
+        times = [_seconds(row) for row in pair]
+        end = min(time[-1] for time in times)
+        spent.append(end)
+        for metric, gains in found.items():
+            best = [
+                max(
+                    e["valid"][metric]
+                    for e, second in zip(row["curve"], time, strict=True)
+                    if second <= end or second == time[0]
+                )
+                for row, time in zip(pair, times, strict=True)
+            ]
+            gains.append(best[1] - best[0])
+    return {
+        f"valid {metric} at equal time": {
+            "mean": float(np.mean(gains)),
+            "seeds": gains,
+            "seconds": round(float(np.mean(spent)), 1),
+        }
+        for metric, gains in found.items()
+        if gains
+    }
+
+
+def _seconds(row: Row) -> Array:
+    """(epochs,) training seconds at the end of each, from the speed of each epoch."""
+    each = np.array([1 / epoch["pairs_per_second"] for epoch in row["curve"]])
+    return np.cumsum(each) / each.sum() * row["training_seconds"]
 
 
 def _per_user(rows: list[Row], seed: int, folder: Path) -> dict[str, Array]:
@@ -146,13 +200,12 @@ def _per_user(rows: list[Row], seed: int, folder: Path) -> dict[str, Array]:
 def _difference(gains: list[Array]) -> dict[str, Any]:
     """gains: one (users,) for each seed; which users are warm may differ by seed."""
     each = np.array([rows.mean() for rows in gains])
-    if len({len(rows) for rows in gains}) == 1:
-        per_person = np.mean(gains, axis=0)
-        users = float(per_person.std(ddof=1) / np.sqrt(len(per_person)))
-    else:  # the error of one seed: too large rather than too small
-        users = max(float(rows.std(ddof=1) / np.sqrt(len(rows))) for rows in gains)
+    per_person = _mean(gains)
+    users = float(per_person.std(ddof=1) / np.sqrt(len(per_person)))
+    interval = np.array(bootstrap(per_person)) - per_person.mean() + each.mean()
     mean, n = float(each.mean()), len(each)
     found: dict[str, Any] = {"mean": mean, "users": users, "seeds": each.tolist()}
+    found["interval"] = interval.tolist()
     if n < 3:
         return {**found, "verdict": "too few seeds"}
     spread = float(each.std(ddof=1) / np.sqrt(n))
