@@ -39,6 +39,17 @@ def search(seeds: Sequence[int] = (0,)) -> Jobs:
         "temperature-half": {**alone, "temperature": 0.5},
         "temperature-2": {**alone, "temperature": 2.0},
     }
+    # a second round, from what the first one showed on 5-core
+    light = {**alone, "n_blocks": 1, "dropout": 0.3}
+    changes |= {
+        "light": light,
+        "light-wide": {**light, "dim": 128},
+        "light-wide-20": {**light, "dim": 128, "dropout": 0.2},
+        "light-wide-decay-1": {**light, "dim": 128, "item_decay": 1.0},
+        "light-wide-1024": {**light, "dim": 128, "group_size": 1024, "groups": 2},
+        "light-wide-256": {**light, "dim": 128, "group_size": 256, "groups": 4},
+        "light-wider": {**light, "dim": 256},
+    }
     return [
         Job(
             f"{data}-{name}-seed{seed}",
