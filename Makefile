@@ -18,12 +18,13 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 COLAB := .venv-colab
-NOTEBOOKS := $(sort $(shell find book -name '*.ipynb' \
+NOTEBOOKS := $(sort $(shell find book -name '*.ipynb' -not -path '*/assignments/*' \
 	-not -path '*/_build/*' -not -path '*/.ipynb_checkpoints/*'))
+ANSWERED := $(sort $(wildcard book/assignments/source/*/*.ipynb))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install book serve notebooks clean-notebooks new-chapter address \
+.PHONY: help install book serve notebooks clean-notebooks new-chapter address release \
 	test lint format types site-check browser nbval unit test-slow test-colab clean
 
 help: ## show this list
@@ -67,6 +68,9 @@ new-chapter: $(READY) ## a new chapter (NAME=13_ablation TITLE="Which part works
 address: $(READY) ## write the repository's address (URL=...) into every file
 	$(BIN)/python tools/notebooks.py address "$(URL)"
 
+release: $(READY) ## make the students' assignments from book/assignments/source
+	$(BIN)/python tools/release.py
+
 # Cheap checks first; the unit tests last, so that their closing line is the last line.
 test: lint types site-check browser nbval unit ## everything that has to pass
 
@@ -96,7 +100,7 @@ ifeq ($(NOTEBOOKS),)
 else
 	OMP_NUM_THREADS=1 $(BIN)/pytest --nbval-lax --nbval-current-env \
 		--nbval-cell-timeout=300 -n $(WORKERS) --dist loadfile \
-		$(NOTEBOOKS) $(PYTEST_FLAGS)
+		$(NOTEBOOKS) $(ANSWERED) $(PYTEST_FLAGS)
 endif
 
 unit: $(READY) ## pytest on tests/, without those marked slow or browser

@@ -1,0 +1,322 @@
+"""The assignments: right answers pass, wrong ones are told what is wrong."""
+
+import csv
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+nbformat = pytest.importorskip("nbformat")
+FOLDER = Path(__file__).parents[1] / "book" / "assignments"
+NAMES = sorted(path.name for path in (FOLDER / "source").iterdir() if path.is_dir())
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A block of a misconceptions file: it replaces the solution cell `question`."""
+
+    assignment: str
+    right: bool
+    question: str
+    says: str
+    code: str
+
+    def __str__(self) -> str:
+        kind = "right" if self.right else "wrong"
+        return f"{self.assignment}-{self.question}-{kind}-{self.says}"
+
+
+def read_answers(assignment):
+    text = (FOLDER / "misconceptions" / f"{assignment}.py").read_text(encoding="utf-8")
+    blocks = re.split(r"^# %% (right|wrong) (\w+): (.+)$", text, flags=re.MULTILINE)[1:]
+    for kind, question, says, code in zip(
+        *(blocks[i::4] for i in range(4)), strict=True
+    ):
+        yield Answer(assignment, kind == "right", question, says, code)
+
+
+ANSWERS = [answer for name in NAMES for answer in read_answers(name)]
+
+
+def source(assignment):
+    path = FOLDER / "source" / assignment / f"{assignment}.ipynb"
+    return nbformat.read(path, as_version=4)
+
+
+def graded(notebook):
+    """{solution id: id of the check cell that follows it}, autograded ones only."""
+    found, waiting = {}, []
+    for cell in notebook.cells:
+        about = cell.metadata.get("nbgrader", {})
+        if about.get("solution") and not about["grade"]:
+            waiting.append(about["grade_id"])
+        elif about.get("grade") and not about["solution"]:
+            found |= dict.fromkeys(waiting, about["grade_id"])
+            waiting = []
+    return found
+
+
+@cache
+def prepared(assignment):
+    """{grade_id: (names defined before the cell, compiled cell)}: run right answers."""
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    names, found = {}, {}
+    for cell in source(assignment).cells:
+        if cell.cell_type != "code":
+            continue
+        about = cell.metadata.get("nbgrader", {})
+        code = TransformerManager().transform_cell(cell.source)
+        compiled = compile(code, about.get("grade_id", "cell"), "exec")
+        if "grade_id" in about:
+            found[about["grade_id"]] = dict(names), compiled
+        exec(compiled, names)
+    return found
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=str)
+def test_an_answer_is_judged_rightly(answer):
+    cells = prepared(answer.assignment)
+    check_id = graded(source(answer.assignment))[answer.question]
+    names = dict(cells[answer.question][0])
+    exec(compile(answer.code, "answer", "exec"), names)
+    _, check = cells[check_id]
+    if answer.right:
+        exec(check, names)
+    else:
+        with pytest.raises(AssertionError) as raised:
+            exec(check, names)
+        assert answer.says in str(raised.value)
+
+
+@pytest.mark.parametrize("assignment", NAMES)
+def test_every_question_has_its_wrong_and_right_answers(assignment):
+    for question in graded(source(assignment)):
+        mine = [
+            a for a in ANSWERS if (a.assignment, a.question) == (assignment, question)
+        ]
+        assert sum(not a.right for a in mine) >= 4, question
+        assert sum(a.right for a in mine) >= 2, question
+
+
+# -- the release and the runner --------------------------------------------------------
+
+
+def cells_by_id(notebook):
+    return {
+        c.metadata["nbgrader"]["grade_id"]: c
+        for c in notebook.cells
+        if "nbgrader" in c.metadata
+    }
+
+
+def release(assignment):
+    path = FOLDER / "release" / assignment / f"{assignment}.ipynb"
+    return nbformat.read(path, as_version=4)
+
+
+def run(*words, cwd=None):
+    command = [sys.executable, *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+
+
+def grade(path, folder, *words):
+    """Reports by student, from `grade.py PATH --json`."""
+    out = folder / "grades.json"
+    run(FOLDER / "grade.py", path, "--json", out, "--jobs", 2, *words)
+    return {r["student"]: r for r in json.loads(out.read_text(encoding="utf-8"))}
+
+
+def test_the_release_is_what_the_source_makes():
+    pytest.importorskip("nbgrader")
+    made = run(FOLDER.parents[1] / "tools" / "release.py", "--check")
+    assert made.returncode == 0, made.stdout + made.stderr
+
+
+@pytest.mark.parametrize("assignment", NAMES)
+def test_nothing_of_the_answers_is_released(assignment):
+    answers = cells_by_id(source(assignment))
+    text = json.dumps(release(assignment))
+    assert "HIDDEN TESTS" not in text
+    assert "BEGIN SOLUTION" not in text
+    for cell in answers.values():
+        if cell.metadata["nbgrader"]["solution"] and cell.cell_type == "markdown":
+            assert cell.source.strip()[:60] not in text
+
+
+def test_the_same_tools_in_every_assignment():
+    for name in ("bootstrap", "setup"):
+        assert len({cells_by_id(source(a))[name].source for a in NAMES}) == 1, name
+
+
+@pytest.mark.parametrize("assignment", NAMES)
+def test_the_untouched_release_fails_exactly_its_questions(assignment, tmp_path):
+    """By nbval alone, as a student runs it."""
+    path = FOLDER / "release" / assignment / f"{assignment}.ipynb"
+    words = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300"]
+    words += ["-p", "no:cacheprovider", "-c", tmp_path / "none.ini"]
+    (tmp_path / "none.ini").write_text("[pytest]\n")
+    out = tmp_path / "junit.xml"
+    run("-m", "pytest", *words, "--junitxml", out, path)
+    code = [c for c in release(assignment).cells if c.cell_type == "code"]
+    wanted = {
+        f"Cell {i}"
+        for i, c in enumerate(code)
+        if c.metadata.get("nbgrader", {}).get("grade")
+    }
+    cases = ET.parse(out).getroot().iter("testcase")
+    failed = {case.get("name") for case in cases if case.find("failure") is not None}
+    assert failed == wanted
+
+
+def spoiled():
+    """{student: what is handed in}: twenty submissions of assignment 1, spoiled."""
+
+    def changed(change):
+        notebook = source("01_metrics")
+        change(notebook, cells_by_id(notebook))
+        return nbformat.writes(notebook)
+
+    def replace(key, code):
+        return changed(lambda n, c: c[key].update(source=code))
+
+    def without(*keys):
+        def drop(n, c):
+            n.cells = [
+                x
+                for x in n.cells
+                if x.metadata.get("nbgrader", {}).get("grade_id") not in keys
+            ]
+
+        return changed(drop)
+
+    def rename(n, c):
+        c["ranks"].metadata["nbgrader"]["grade_id"] = "my_ranks"
+
+    def forget(n, c):
+        c["ranks"].metadata.pop("nbgrader")
+        c["ranks"].source = "# moved"
+
+    def move_up(n, c):
+        n.cells.remove(c["test_ranks"])
+        n.cells.insert(2, c["test_ranks"])
+
+    def skip(n, c):
+        c["test_ranks"].update(source="# NBVAL_SKIP\nassert False")
+        c["test_ranks"].metadata["tags"] = ["nbval-skip", "raises-exception"]
+
+    wrong = "def ranks(scores, target_index):\n    return 1 + 0 * target_index"
+    loop = "def ranks(scores, target_index):\n    while True:\n        pass"
+    hog = "def ranks(scores, target_index):\n    return torch.ones(10**11)"
+    return {
+        "right": changed(lambda n, c: None),
+        "untouched": nbformat.writes(release("01_metrics")),
+        "syntax": replace("ranks", "def ranks(:\n    return 1"),
+        "loop": replace("ranks", loop),
+        "loop_outside": replace("ranks", "while True: pass"),
+        "memory": replace("ranks", hog),
+        "exits": replace("ranks", "import os\nos._exit(0)"),
+        "interrupts": replace("ranks", "raise SystemExit"),
+        "missing_answer": without("ranks"),
+        "missing_check": without("test_ranks"),
+        "missing_setup": without("setup"),
+        "renamed": changed(rename),
+        "forgotten": changed(forget),
+        "moved": changed(move_up),
+        "deleted_asserts": replace("test_ranks", "print('all fine')"),
+        "skipped": changed(skip),
+        "wrong": replace("ranks", wrong),
+        "not_json": "this is an essay",
+        "other_json": '{"cells": "none"}',
+        "empty": "",
+    }  # fmt: skip
+
+
+def test_twenty_spoiled_submissions_each_get_their_row(tmp_path):
+    folder = tmp_path / "submitted"
+    folder.mkdir()
+    for student, text in spoiled().items():
+        (folder / f"{student}.ipynb").write_text(text, encoding="utf-8")
+    (folder / "essay.docx").write_bytes(b"PK")
+    (folder / "nested" / "01_metrics").mkdir(parents=True)
+    nested = folder / "nested" / "01_metrics" / "01_metrics.ipynb"
+    nested.write_text(spoiled()["right"], encoding="utf-8")
+    (folder / "nothing").mkdir()
+    table = tmp_path / "grades.csv"
+    found = grade(
+        folder, tmp_path, "--timeout", 10, "--csv", table, "--junit", tmp_path / "j.xml"
+    )
+    assert len(found) == len(spoiled()) + 3
+
+    def of(student, question="test_ranks"):
+        return next(q for q in found[student]["questions"] if q["id"] == question)
+
+    whole = found["right"]["earned"]
+    kept = "nested", "missing_check", "missing_setup", "deleted_asserts", "renamed"
+    for student in kept:
+        assert found[student]["earned"] == whole == found[student]["possible"], student
+    for student in ("moved", "skipped"):
+        assert found[student]["possible"] == whole, student
+    for student in ("not_json", "other_json", "empty", "essay", "nothing"):
+        assert "not a notebook" in found[student]["problem"], student
+    assert found["untouched"]["earned"] == 0
+    assert of("untouched")["message"] == "not answered yet."
+    assert "SyntaxError" in of("syntax")["message"]
+    for student in ("loop", "loop_outside"):
+        assert "too long" in of(student)["message"], student
+    assert "missing" in of("missing_answer")["message"]
+    assert "missing" in of("forgotten")["message"]
+    assert (
+        "ties count against" in of("wrong")["message"]
+        or "rank" in of("wrong")["message"]
+    )
+    for student in (
+        "syntax",
+        "loop",
+        "loop_outside",
+        "memory",
+        "wrong",
+        "missing_answer",
+    ):
+        assert of(student)["earned"] == 0, student
+        if student != "memory":  # the other questions are not lost
+            assert found[student]["earned"] == whole - 3, student
+    assert of("exits")["status"] != "passed"
+    rows = list(csv.DictReader(table.open(encoding="utf-8")))
+    assert {row["student"] for row in rows} == set(found)
+    assert ET.parse(tmp_path / "j.xml").getroot().tag == "testsuites"
+
+
+def test_nbgrader_grades_the_same(tmp_path):
+    """`nbgrader generate_assignment` and `autograde`, as an instructor runs them."""
+    pytest.importorskip("nbgrader")
+    course = tmp_path / "course"
+    shutil.copytree(FOLDER / "source" / "01_metrics", course / "source" / "01_metrics")
+    shutil.copy(FOLDER / "nbgrader_config.py", course)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    words = dict(
+        cwd=course, env={**os.environ, "PATH": path}, check=True, capture_output=True
+    )
+    start = [sys.executable, "-m", "nbgrader"]
+    subprocess.run([*start, "generate_assignment", "01_metrics", "--create"], **words)
+    texts = spoiled()
+    for student in ("right", "untouched", "wrong", "deleted_asserts"):
+        mine = course / "submitted" / student / "01_metrics"
+        mine.mkdir(parents=True)
+        (mine / "01_metrics.ipynb").write_text(texts[student], encoding="utf-8")
+    subprocess.run([*start, "autograde", "01_metrics", "--create"], **words)
+    from nbgrader.api import Gradebook
+
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:
+        scores = {
+            s.student_id: s.score for s in book.assignment_submissions("01_metrics")
+        }
+    assert scores == {"right": 14, "untouched": 0, "wrong": 11, "deleted_asserts": 14}
