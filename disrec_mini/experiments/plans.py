@@ -206,6 +206,8 @@ def regimes(seeds: Sequence[int] = (0, 1, 2, 3, 4)) -> Jobs:
     for arm, change in arms.items():
         long = {**change, "logq": True}
         add(3, f"next10-{arm}", "beauty-5core", long, horizon=10, epochs=20)
+    soft = {**arms["alone"], "logq": True, "temperature": 2.0}
+    add(3, "next10-soft", "beauty-5core", soft, horizon=10, epochs=20)
     add(
         5,
         "users05-select",
@@ -268,6 +270,8 @@ def worlds(seeds: Sequence[int] = (0, 1, 2)) -> Jobs:
         ("select-30", {}, {**whole, "keep": 0.3}, 6),
         ("weight-10", {}, {**whole, "seq2seq_weight": 0.1}, 6),
         ("start-0", {}, {**whole, "seq2seq_start": 0}, 6),
+        # seen first: at sqrt(D) seq2item alone looks as far ahead as both do
+        ("temperature-2", {}, {"variant": 1, "temperature": 2.0}, 6),
         ("four-select-30", {}, {**whole, "n_intents": 4, "keep": 0.3}, 12),
     ]
     return [
@@ -363,6 +367,7 @@ CONTRASTS: dict[str, list[tuple[str, str]]] = {
         ("users05-four-alone", "users05-four-both"),
         ("users20-alone", "users20-both"),
         ("next10-alone", "next10-both"),
+        ("next10-alone", "next10-soft"),
         ("temperature8-alone", "temperature8-both"),
     ]
     + [("weight0", f"weight{weight}") for weight in ("0.03", "0.3", "1")],
@@ -375,7 +380,8 @@ CONTRASTS: dict[str, list[tuple[str, str]]] = {
         )
     ]
     + [("shop-alone", n) for n in ("select-30", "weight-10", "start-0")]
-    + [("four-alone", "four-select-30"), ("shop-both", "select-30")],
+    + [("four-alone", "four-select-30"), ("shop-both", "select-30")]
+    + [("shop-both", "temperature-alone"), ("shop-both", "temperature-2")],
     "smoke": [("plain", "noisy")],
 }
 
