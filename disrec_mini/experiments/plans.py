@@ -49,6 +49,11 @@ def search(seeds: Sequence[int] = (0,)) -> Jobs:
         "light-wide-1024": {**light, "dim": 128, "group_size": 1024, "groups": 2},
         "light-wide-256": {**light, "dim": 128, "group_size": 256, "groups": 4},
         "light-wider": {**light, "dim": 256},
+        "light-20": {**light, "dropout": 0.2},
+        "light-wide-20-1024": {
+            **light,
+            **{"dim": 128, "dropout": 0.2, "group_size": 1024, "groups": 2},
+        },
     }
     return [
         Job(
@@ -61,6 +66,16 @@ def search(seeds: Sequence[int] = (0,)) -> Jobs:
         )
         for name, change in changes.items()
         for data, (epochs, extra) in base.items()
+        for seed in seeds
+    ]
+
+
+def five_core(seeds: Sequence[int] = (0, 1, 2)) -> Jobs:
+    """The setting that `search` validated best on 5-core, with its test part."""
+    best: dict[str, Any] = {"variant": 1, "logq": True, "n_blocks": 1, "dim": 128}
+    best |= {**K1, "dropout": 0.2, "group_size": 1024, "groups": 2}
+    return [
+        Job(f"best-seed{seed}", "beauty-5core", best, epochs=20, seed=seed)
         for seed in seeds
     ]
 
@@ -341,6 +356,7 @@ PLANS: dict[str, tuple[Callable[..., Jobs], str]] = {
     "repeats": (repeats, "how far seeds and users differ: two sizes on ML-100K"),
     "smoke": (smoke, "seconds: does the harness work here?"),
     "search": (search, "settings compared on validation"),
+    "five-core": (five_core, "the best validated setting of 5-core, on test"),
 }
 
 
