@@ -597,3 +597,13 @@ def test_top_k_shows_the_best_unseen(on: str) -> None:
             best = sorted(unseen, key=lambda j: -scores[j])[:k]
             assert next(row) == best + [0] * (k - len(best))
         assert next(row, None) is None
+
+
+def test_bootstrap_is_the_interval_of_resampled_means() -> None:
+    rng = np.random.default_rng(0)
+    for values in (rng.random(5000), rng.integers(0, 2, 400)):
+        low, high = evaluation.bootstrap(values)
+        error = values.std() / np.sqrt(len(values))
+        assert low == pytest.approx(values.mean() - 1.96 * error, abs=0.15 * error)
+        assert high == pytest.approx(values.mean() + 1.96 * error, abs=0.15 * error)
+    assert evaluation.bootstrap(np.full(7, 0.25)) == (0.25, 0.25)

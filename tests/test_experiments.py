@@ -260,3 +260,42 @@ def test_chapters_find_the_report_above_them(
         report.read("nothing")
     with pytest.raises(dm.DisrecError, match="holds no results"):
         report.results("nothing", tmp_path)
+
+
+def test_a_report_as_tables_and_figures(done: Path, monkeypatch) -> None:
+    from disrec_mini.experiments import figures
+
+    made = report.report("smoke", done / "results")
+    metric = made["settings"]["plain"]["metrics"]["test sampled recall@10"]
+    low, high = metric["users"]
+    assert low <= metric["mean"] <= high
+    both = made["differences"]["noisy - plain"]
+    at = both["valid recall@10 at equal time"]
+    assert len(at["seeds"]) == 2
+    assert at["seconds"] > 0
+    table = figures.beside_paper(made, {"ours": ("plain", "(0) default")})
+    assert f"**{metric['mean']:.3f}**" in table
+    assert "0.417" in table  # the paper's Recall@10
+    lines = figures.differences(made, {"a": "noisy - plain"}, ["sampled mrr", "none"])
+    assert "too few seeds" in lines
+    assert "not measured" in lines
+    pytest.importorskip("matplotlib")
+    figure = figures.forest({"a": both["sampled mrr"]}, "gain")
+    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["a"]
+    figures.curve(figure.axes[0], [0, 1], [metric, metric], 0, "plain")
+
+
+def test_equal_time_stops_the_slower_one_early(tmp_path: Path) -> None:
+    def row(seed, values, speed, seconds):
+        curve = [
+            {"pairs_per_second": speed, "valid": {"recall@10": v, "ndcg@10": v}}
+            for v in values
+        ]
+        return {"seed": seed, "curve": curve, "training_seconds": seconds}
+
+    quick = [row(0, [0.1, 0.2, 0.15], 10.0, 3.0)]
+    slow = [row(0, [0.12, 0.3, 0.4], 5.0, 6.0)]  # has finished one epoch after 3 s
+    found = report._at_equal_time(quick, slow, [0])
+    gain = found["valid recall@10 at equal time"]
+    assert gain["mean"] == pytest.approx(0.12 - 0.2)
+    assert gain["seconds"] == 3.0

@@ -66,10 +66,8 @@ def differences(
 def _difference(d: dict[str, Any]) -> str:
     seeds = f"{min(d['seeds']):+.4f} to {max(d['seeds']):+.4f}, {len(d['seeds'])} seeds"
     low, high = d["interval"]
-    return (
-        f"**{d['mean']:+.4f}** <br>{low:+.4f} to {high:+.4f} <br>{seeds} "
-        f"<br>{d['verdict']}"
-    )
+    text = f"**{d['mean']:+.4f}** <br>{low:+.4f} to {high:+.4f} <br>{seeds}"
+    return f"{text} <br>{d['verdict']}".replace("-", "\N{MINUS SIGN}")
 
 
 def curve(
@@ -106,5 +104,6 @@ def forest(rows: Mapping[str, dict[str, Any]], xlabel: str) -> Any:
     axes.axvline(0, color=INK, lw=0.8)
     axes.set_yticks(range(len(rows)), list(rows))
     axes.invert_yaxis()
+    axes.locator_params(axis="x", nbins=5)
     axes.set_xlabel(xlabel)
     return figure
