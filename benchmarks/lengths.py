@@ -3,7 +3,7 @@
     python benchmarks/lengths.py [--data beauty beauty-5core ...] [--out FILE.json]
 
 Counts the training part of every user: the clicks without the last two. Stored as
-{data: {length: users}}.
+{data: {length: users}}. With --users FILE.npz also the length of every single user.
 """
 
 import argparse
@@ -24,6 +24,7 @@ def main() -> None:
         "--data", nargs="+", default=["beauty", "beauty-5core", "ml-1m"]
     )
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--users", type=Path)
     options = parser.parse_args()
     found: dict[str, Any] = {
         "command": " ".join(["python benchmarks/lengths.py", *sys.argv[1:]]),
@@ -31,8 +32,10 @@ def main() -> None:
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "lengths": {},
     }
+    each = {}
     for name in options.data:
         lengths = dm.leave_one_out(dm.load_dataset(name)).train.lengths
+        each[name] = lengths.astype(np.uint16)
         values, users = np.unique(lengths, return_counts=True)
         found["lengths"][name] = dict(
             zip(map(str, values), users.tolist(), strict=True)
@@ -40,6 +43,8 @@ def main() -> None:
         pairs = int(np.maximum(lengths - 1, 0).sum())
         single = int((lengths >= 2).sum()) / pairs
         print(f"{name:14} {pairs:>9,} pairs, {single:.3f} with a future of one click")
+    if options.users:
+        np.savez_compressed(options.users, **each)
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(found) + "\n", encoding="utf-8")

@@ -235,7 +235,7 @@ def test_differences_are_paired_by_user_and_seed(done: Path) -> None:
 )
 def test_the_verdict_follows_the_written_rule(seeds: list[float], verdict: str) -> None:
     noise = np.where(np.arange(400) % 2, 0.3, -0.3)  # error over users .015
-    found = report._difference(np.stack([seed + noise for seed in seeds]))
+    found = report.difference(np.stack([seed + noise for seed in seeds]))
     assert found["verdict"] == verdict
 
 

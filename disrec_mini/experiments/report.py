@@ -38,7 +38,7 @@ def results(name: str, folder: Path = RESULTS) -> list[Row]:
 
 
 def _is_job(path: Path) -> bool:
-    return path.name not in ("report.json", "result.json")
+    return path.name not in ("report.json", "result.json", "log.json")
 
 
 def report(name: str, folder: Path = RESULTS) -> dict[str, Any]:
@@ -56,7 +56,26 @@ def report(name: str, folder: Path = RESULTS) -> dict[str, Any]:
         },
     }
     write_json_atomic(folder / name / "report.json", made)
+    if name == "search":
+        write_json_atomic(folder / name / "log.json", _log(groups))
     return made
+
+
+def _log(groups: dict[str, list[Row]]) -> list[dict[str, Any]]:
+    """One short line for each job of a search: what it tried, what validation said."""
+    return [
+        {
+            "name": row["job"]["name"],
+            "data": row["job"]["data"],
+            "changed": row["job"]["settings"],
+            **{m: row["valid"]["full"][m] for m in ("recall@10", "ndcg@10")},
+            **{f"sampled {m}": row["valid"]["sampled"][m] for m in METRICS},
+            "best_epoch": row["best_epoch"],
+            "seconds": row["training_seconds"],
+        }
+        for rows in groups.values()
+        for row in rows
+    ]
 
 
 def _summary(rows: list[Row], folder: Path) -> dict[str, Any]:
@@ -139,7 +158,7 @@ def differences(a: list[Row], b: list[Row], folder: Path) -> dict[str, Any]:
         old, new = (_per_user(rows, seed, folder) for rows in (a, b))
         for metric in old.keys() & new.keys():
             gains.setdefault(metric, []).append(new[metric] - old[metric])
-    made = {metric: _difference(rows) for metric, rows in gains.items()}
+    made = {metric: difference(rows) for metric, rows in gains.items()}
     return made | _at_equal_time(a, b, both)
 
 
@@ -197,8 +216,12 @@ def _per_user(rows: list[Row], seed: int, folder: Path) -> dict[str, Array]:
     return found
 
 
-def _difference(gains: list[Array]) -> dict[str, Any]:
-    """gains: one (users,) for each seed; which users are warm may differ by seed."""
+def difference(gains: list[Array]) -> dict[str, Any]:
+    """One entry of `differences`, from gains (users,), one array for each seed.
+
+    Which users are warm may differ by seed: then the errors over users are those of
+    the first.
+    """
     each = np.array([rows.mean() for rows in gains])
     per_person = _mean(gains)
     users = float(per_person.std(ddof=1) / np.sqrt(len(per_person)))
