@@ -1,7 +1,7 @@
 """The losses: seq2item, seq2seq, the confident mask and the paper's variants.
 
 Every function takes ONE group of B (past, future) pairs: the other pairs of the group
-are the negatives. Equations (3), (5) and (6) of Ma et al., KDD 2020; chapters 07-09.
+are the negatives. Ma et al., KDD 2020, the two losses; chapters 07-09.
 """
 
 import math
