@@ -111,6 +111,18 @@ def weigh(keys, queries, lengths):
     s = torch.einsum("btd,bd->bt", keys, last)
     padding = torch.arange(keys.shape[1]) >= lengths[:, None]
     return s.masked_fill(padding, -math.inf).softmax(1)
+# %% wrong weigh: exp overflows
+def weigh(keys, queries, lengths):
+    last = queries[torch.arange(len(keys)), lengths - 1]
+    s = torch.einsum("btd,bd->bt", keys, last) / keys.shape[2] ** 0.5
+    e = torch.exp(s) * (torch.arange(keys.shape[1]) < lengths[:, None])
+    return e / e.sum(1, keepdim=True)
+# %% wrong weigh: not merely small
+def weigh(keys, queries, lengths):
+    last = queries[torch.arange(len(keys)), lengths - 1]
+    s = torch.einsum("btd,bd->bt", keys, last) / keys.shape[2] ** 0.5
+    padding = torch.arange(keys.shape[1]) >= lengths[:, None]
+    return s.masked_fill(padding, -30.0).softmax(1)
 # %% wrong weigh: not over the batch
 def weigh(keys, queries, lengths):
     last = queries[torch.arange(len(keys)), lengths - 1]
@@ -210,6 +222,24 @@ def prefixes(z, p, W, beta):
 def prefix_weights(keys, queries):
     s = keys @ queries.T / math.sqrt(keys.shape[1])
     ahead = torch.ones_like(s, dtype=torch.bool).triu(1)
+    return s.masked_fill(ahead, -math.inf).softmax(1)
+
+
+def prefixes(z, p, W, beta):
+    return layer_norm(beta + torch.einsum("ti,ik,id->tkd", W, p, z))
+# %% wrong prefixes: click t may see itself
+def prefix_weights(keys, queries):
+    s = queries @ keys.T / math.sqrt(keys.shape[1])
+    ahead = torch.ones_like(s, dtype=torch.bool).triu(0)
+    return s.masked_fill(ahead, -math.inf).softmax(1)
+
+
+def prefixes(z, p, W, beta):
+    return layer_norm(beta + torch.einsum("ti,ik,id->tkd", W, p, z))
+# %% wrong prefixes: one click too many
+def prefix_weights(keys, queries):
+    s = queries @ keys.T / math.sqrt(keys.shape[1])
+    ahead = torch.ones_like(s, dtype=torch.bool).triu(2)
     return s.masked_fill(ahead, -math.inf).softmax(1)
 
 
