@@ -2,339 +2,954 @@
 # must fail its check with a message that contains the words after the colon; a "right"
 # block must pass.
 # %% right scores: loops
-def scores(phi, targets, temperature=None):
-    B, K, D = phi.shape
-    tau = D**0.5 if temperature is None else temperature
-    rows = [[[phi[b, k] @ h / tau for h in targets] for k in range(K)] for b in range(B)]
-    return torch.stack([torch.stack([torch.stack(r) for r in row]) for row in rows])
-
-
-def winners(s):
-    return torch.tensor([int(s[b, :, b].argmax()) for b in range(len(s))])
-# %% right scores: matrix products
-def scores(phi, targets, temperature=None):
-    return phi @ targets.T / (temperature or math.sqrt(phi.size(2)))
-
-
-def winners(s):
-    return s.diagonal(dim1=0, dim2=2).argmax(0).numpy()
-# %% wrong scores: divide by the root of D.
-def scores(phi, targets, temperature=None):
-    return phi @ targets.T / (temperature or 1.0)
-
-
-def winners(s):
-    return s.diagonal(dim1=0, dim2=2).argmax(0)
-# %% wrong scores: not by D
-def scores(phi, targets, temperature=None):
-    return phi @ targets.T / (temperature or phi.shape[-1])
-
-
-def winners(s):
-    return s.diagonal(dim1=0, dim2=2).argmax(0)
-# %% wrong scores: not the number of intentions
-def scores(phi, targets, temperature=None):
-    return phi @ targets.T / (temperature or math.sqrt(phi.shape[1]))
-
-
-def winners(s):
-    return s.diagonal(dim1=0, dim2=2).argmax(0)
-# %% wrong scores: pair, intention, target; not pair, target, intention
-def scores(phi, targets, temperature=None):
-    return torch.einsum("bkd,cd->bck", phi, targets) / math.sqrt(phi.shape[-1])
-
-
-def winners(s):
-    return s.diagonal(dim1=0, dim2=1).argmax(0)
-# %% wrong scores: the temperature is ignored
-def scores(phi, targets, temperature=None):
-    return phi @ targets.T / math.sqrt(phi.shape[-1])
-
-
-def winners(s):
-    return s.diagonal(dim1=0, dim2=2).argmax(0)
-# %% wrong scores: not the best of all targets
-def scores(phi, targets, temperature=None):
-    return phi @ targets.T / (temperature or math.sqrt(phi.shape[-1]))
-
-
-def winners(s):
-    return s.max(2).values.argmax(1)
-# %% wrong scores: first target for all
-def scores(phi, targets, temperature=None):
-    return phi @ targets.T / (temperature or math.sqrt(phi.shape[-1]))
-
-
-def winners(s):
-    return s[:, :, 0].argmax(1)
-# %% wrong scores: return an index, not a score
-def scores(phi, targets, temperature=None):
-    return phi @ targets.T / (temperature or math.sqrt(phi.shape[-1]))
-
-
-def winners(s):
-    return s.diagonal(dim1=0, dim2=2).max(0).values
-
-# %% right seq2item: cross-entropy over a flat list
-def seq2item(phi, targets, temperature=None):
-    B, K, D = phi.shape
-    s = phi @ targets.T / (temperature or D**0.5)
-    own = torch.arange(B)
-    best = s[own, :, own].argmax(1)
-    return torch.nn.functional.cross_entropy(s.reshape(B, -1), best * B + own,
-                                             reduction="none")
-# %% right seq2item: a loop, shifted by the maximum
-def seq2item(phi, targets, temperature=None):
-    B, K, D = phi.shape
-    tau = math.sqrt(D) if temperature is None else temperature
-    found = []
+def scores_and_winner(phi, targets, temperature):
+    B, K, _ = phi.shape
+    scores, winner = torch.zeros(B, K, B), []
     for b in range(B):
-        s = phi[b] @ targets.T / tau
-        shift = s.max().detach()
-        found.append(torch.log(torch.exp(s - shift).sum()) + shift - s[:, b].max())
-    return torch.stack(found)
-# %% wrong seq2item: not their mean
+        for k in range(K):
+            for j in range(B):
+                scores[b, k, j] = (phi[b, k] * targets[j]).sum() / temperature
+        winner.append(max(range(K), key=lambda k: float(scores[b, k, b])))
+    return scores, winner
+
+
+# %% right scores: numpy
+def scores_and_winner(phi, targets, temperature):
+    scores = phi.numpy() @ targets.numpy().T / temperature
+    return [scores, np.diagonal(scores, axis1=0, axis2=2).argmax(0)]
+
+
+# %% right scores: the own target by itself
+def scores_and_winner(phi, targets, temperature):
+    own = (phi * targets[:, None]).sum(2)
+    table = (phi.flatten(0, 1) / temperature) @ targets.T
+    return table.view(*phi.shape[:2], -1), own.sort(1, descending=True).indices[:, 0]
+
+
+# %% wrong scores: yours are not divided
+def scores_and_winner(phi, targets, temperature):
+    scores = phi @ targets.T
+    own = torch.arange(len(phi))
+    return scores, scores[own, :, own].argmax(1)
+
+
+# %% wrong scores: yours are multiplied by it
+def scores_and_winner(phi, targets, temperature):
+    scores = phi @ targets.T * temperature
+    own = torch.arange(len(phi))
+    return scores, scores[own, :, own].argmax(1)
+
+
+# %% wrong scores: not by sqrt(D)
+def scores_and_winner(phi, targets, temperature):
+    scores = phi @ targets.T / math.sqrt(phi.shape[2])
+    own = torch.arange(len(phi))
+    return scores, scores[own, :, own].argmax(1)
+
+
+# %% wrong scores: yours swaps the pairs
+def scores_and_winner(phi, targets, temperature):
+    scores = torch.einsum("bkd,jd->jkb", phi, targets) / temperature
+    own = torch.arange(len(phi))
+    return scores, scores[own, :, own].argmax(1)
+
+
+# %% wrong scores: the order of the places
+def scores_and_winner(phi, targets, temperature):
+    scores = torch.einsum("bkd,jd->bjk", phi, targets) / temperature
+    own = torch.arange(len(phi))
+    return scores, scores[own, own].argmax(1)
+
+
+# %% wrong scores: yours has the own target only
+def scores_and_winner(phi, targets, temperature):
+    scores = torch.einsum("bkd,bd->bk", phi, targets) / temperature
+    return scores, scores.argmax(1)
+
+
+# %% wrong scores: these are cosines
+def scores_and_winner(phi, targets, temperature):
+    scores = F.normalize(phi, dim=2) @ F.normalize(targets, dim=1).T / temperature
+    own = torch.arange(len(phi))
+    return scores, scores[own, :, own].argmax(1)
+
+
+# %% wrong scores: yours looks at all targets
+def scores_and_winner(phi, targets, temperature):
+    scores = phi @ targets.T / temperature
+    return scores, scores.amax(2).argmax(1)
+
+
+# %% wrong scores: yours takes target 0
+def scores_and_winner(phi, targets, temperature):
+    scores = phi @ targets.T / temperature
+    return scores, scores[:, :, 0].argmax(1)
+
+
+# %% wrong scores: yours takes the lowest
+def scores_and_winner(phi, targets, temperature):
+    scores = phi @ targets.T / temperature
+    own = torch.arange(len(phi))
+    return scores, scores[own, :, own].argmin(1)
+
+
+# %% wrong scores: not its score
+def scores_and_winner(phi, targets, temperature):
+    scores = phi @ targets.T / temperature
+    own = torch.arange(len(phi))
+    return scores, scores[own, :, own].amax(1)
+
+
+# %% wrong scores: not of a target
+def scores_and_winner(phi, targets, temperature):
+    scores = phi @ targets.T / temperature
+    return scores, scores.amax(1).argmax(1)
+
+
+# %% wrong scores: count the intentions from 0
+def scores_and_winner(phi, targets, temperature):
+    scores = phi @ targets.T / temperature
+    own = torch.arange(len(phi))
+    return scores, scores[own, :, own].argmax(1) + 1
+
+
+# %% wrong scores: you changed the tensors
+def scores_and_winner(phi, targets, temperature):
+    phi /= temperature
+    scores = phi @ targets.T
+    own = torch.arange(len(phi))
+    return scores, scores[own, :, own].argmax(1)
+
+
+# %% wrong scores: return two things
+def scores_and_winner(phi, targets, temperature):
+    return phi @ targets.T / temperature
+
+
+# %% right seq2item: a cross-entropy
 def seq2item(phi, targets, temperature=None):
-    s = phi @ targets.T / (temperature or phi.shape[-1] ** 0.5)
-    return s.flatten(1).logsumexp(1) - s.diagonal(dim1=0, dim2=2).mean(0)
-# %% wrong seq2item: not their sum
+    B, K, D = phi.shape
+    s = phi @ targets.T / (temperature or math.sqrt(D))
+    own = torch.arange(B)
+    winner = s[own, :, own].argmax(1)
+    return F.cross_entropy(s.reshape(B, K * B), winner * B + own, reduction="none")
+
+
+# %% right seq2item: a loop, and the largest score taken off
 def seq2item(phi, targets, temperature=None):
-    s = phi @ targets.T / (temperature or phi.shape[-1] ** 0.5)
-    return s.flatten(1).logsumexp(1) - s.diagonal(dim1=0, dim2=2).logsumexp(0)
-# %% wrong seq2item: not the winner's alone
+    scale = phi.shape[2] ** 0.5 if temperature is None else temperature
+    losses = []
+    for b, summaries in enumerate(phi):
+        s = summaries @ targets.T / scale
+        top = s.max()
+        losses.append(top + (s - top).exp().sum().log() - s[:, b].max())
+    return torch.stack(losses)
+
+
+# %% right seq2item: the smallest of K cross-entropies over all cells
 def seq2item(phi, targets, temperature=None):
-    s = phi @ targets.T / (temperature or phi.shape[-1] ** 0.5)
-    own = torch.arange(len(s))
-    top = s[own, :, own].argmax(1)
-    return s[own, top].logsumexp(1) - s[own, top, own]
-# %% wrong seq2item: not the own one alone
+    if temperature is None:
+        temperature = math.sqrt(targets.shape[1])
+    s = torch.einsum("bkd,jd->bkj", phi, targets / temperature)
+    share = s.flatten(1).log_softmax(1).view_as(s)
+    return -share.diagonal(dim1=0, dim2=2).amax(0)
+
+
+# %% right seq2item: with logaddexp, pair by pair
 def seq2item(phi, targets, temperature=None):
-    s = phi @ targets.T / (temperature or phi.shape[-1] ** 0.5)
-    mine = s.diagonal(dim1=0, dim2=2).T
-    return mine.logsumexp(1) - mine.max(1).values
-# %% wrong seq2item: holds the own target, too
+    scale = math.sqrt(phi.shape[-1]) if temperature is None else temperature
+    whole = torch.full((len(phi),), -math.inf, dtype=phi.dtype)
+    for k in range(phi.shape[1]):
+        for target in targets:
+            whole = torch.logaddexp(whole, phi[:, k] @ target / scale)
+    return whole - torch.amax((phi * targets[:, None]).sum(2) / scale, 1)
+
+
+# %% wrong seq2item: yours adds all
 def seq2item(phi, targets, temperature=None):
-    s = phi @ targets.T / (temperature or phi.shape[-1] ** 0.5)
-    own = torch.eye(len(s), dtype=torch.bool)[:, None]
-    rest = s.masked_fill(own, -math.inf).flatten(1).logsumexp(1)
-    return rest - s.diagonal(dim1=0, dim2=2).max(0).values
-# %% wrong seq2item: not over pairs for one target
+    s = phi @ targets.T / (temperature or math.sqrt(phi.shape[2]))
+    own = torch.arange(len(phi))
+    return s.flatten(1).logsumexp(1) - s[own, :, own].logsumexp(1)
+
+
+# %% wrong seq2item: yours averages all
 def seq2item(phi, targets, temperature=None):
-    s = phi @ targets.T / (temperature or phi.shape[-1] ** 0.5)
-    whole = s.permute(2, 0, 1).flatten(1).logsumexp(1)
-    return whole - s.diagonal(dim1=0, dim2=2).max(0).values
-# %% wrong seq2item: yours falls when the model gets worse
+    s = phi @ targets.T / (temperature or math.sqrt(phi.shape[2]))
+    own = torch.arange(len(phi))
+    top = s[own, :, own].logsumexp(1) - math.log(phi.shape[1])
+    return s.flatten(1).logsumexp(1) - top
+
+
+# %% wrong seq2item: yours averages the scores
 def seq2item(phi, targets, temperature=None):
-    s = phi @ targets.T / (temperature or phi.shape[-1] ** 0.5)
-    return s.diagonal(dim1=0, dim2=2).max(0).values - s.flatten(1).logsumexp(1)
-# %% wrong seq2item: divide the scores by the root of D
+    s = phi @ targets.T / (temperature or math.sqrt(phi.shape[2]))
+    own = torch.arange(len(phi))
+    return s.flatten(1).logsumexp(1) - s[own, :, own].mean(1)
+
+
+# %% wrong seq2item: the numerator is about the own target
 def seq2item(phi, targets, temperature=None):
+    s = (phi @ targets.T / (temperature or math.sqrt(phi.shape[2]))).flatten(1)
+    return s.logsumexp(1) - s.amax(1)
+
+
+# %% wrong seq2item: yours takes target 0 for all
+def seq2item(phi, targets, temperature=None):
+    s = phi @ targets.T / (temperature or math.sqrt(phi.shape[2]))
+    return s.flatten(1).logsumexp(1) - s[:, :, 0].amax(1)
+
+
+# %% wrong seq2item: yours holds the winning one only
+def seq2item(phi, targets, temperature=None):
+    s = phi @ targets.T / (temperature or math.sqrt(phi.shape[2]))
+    own = torch.arange(len(phi))
+    winner = s[own, :, own].argmax(1)
+    return F.cross_entropy(s[own, winner], own, reduction="none")
+
+
+# %% wrong seq2item: yours the best for each target
+def seq2item(phi, targets, temperature=None):
+    s = (phi @ targets.T / (temperature or math.sqrt(phi.shape[2]))).amax(1)
+    return F.cross_entropy(s, torch.arange(len(phi)), reduction="none")
+
+
+# %% wrong seq2item: yours leaves its score out
+def seq2item(phi, targets, temperature=None):
+    s = phi @ targets.T / (temperature or math.sqrt(phi.shape[2]))
+    own = torch.arange(len(phi))
+    best, winner = s[own, :, own].max(1)
+    hidden = torch.zeros_like(s, dtype=torch.bool)
+    hidden[own, winner, own] = True
+    return s.masked_fill(hidden, -math.inf).flatten(1).logsumexp(1) - best
+
+
+# %% wrong seq2item: yours leaves the target out
+def seq2item(phi, targets, temperature=None):
+    s = phi @ targets.T / (temperature or math.sqrt(phi.shape[2]))
+    own = torch.arange(len(phi))
+    hidden = torch.eye(len(phi)).bool()[:, None]
+    rest = s.masked_fill(hidden, -math.inf).flatten(1).logsumexp(1)
+    return rest - s[own, :, own].amax(1)
+
+
+# %% wrong seq2item: yours holds the own one only
+def seq2item(phi, targets, temperature=None):
+    s = (phi * targets[:, None]).sum(2) / (temperature or math.sqrt(phi.shape[2]))
+    return s.logsumexp(1) - s.amax(1)
+
+
+# %% wrong seq2item: yours over the pasts
+def seq2item(phi, targets, temperature=None):
+    s = phi @ targets.T / (temperature or math.sqrt(phi.shape[2]))
+    own = torch.arange(len(phi))
+    return s.flatten(0, 1).logsumexp(0) - s[own, :, own].amax(1)
+
+
+# %% wrong seq2item: yours does not divide
+def seq2item(phi, targets, temperature=1.0):
     s = phi @ targets.T / (temperature or 1.0)
-    return s.flatten(1).logsumexp(1) - s.diagonal(dim1=0, dim2=2).max(0).values
+    own = torch.arange(len(phi))
+    return s.flatten(1).logsumexp(1) - s[own, :, own].amax(1)
+
+
+# %% wrong seq2item: yours divides by D
+def seq2item(phi, targets, temperature=None):
+    s = phi @ targets.T / (temperature or phi.shape[2])
+    own = torch.arange(len(phi))
+    return s.flatten(1).logsumexp(1) - s[own, :, own].amax(1)
+
+
+# %% wrong seq2item: D is the last axis
+def seq2item(phi, targets, temperature=None):
+    s = phi @ targets.T / (temperature or math.sqrt(phi.shape[1]))
+    own = torch.arange(len(phi))
+    return s.flatten(1).logsumexp(1) - s[own, :, own].amax(1)
+
+
+# %% wrong seq2item: `temperature` has no effect
+def seq2item(phi, targets, temperature=None):
+    s = phi @ targets.T / math.sqrt(phi.shape[2])
+    own = torch.arange(len(phi))
+    return s.flatten(1).logsumexp(1) - s[own, :, own].amax(1)
+
+
+# %% wrong seq2item: yours is their mean
+def seq2item(phi, targets, temperature=None):
+    s = phi @ targets.T / (temperature or math.sqrt(phi.shape[2]))
+    own = torch.arange(len(phi))
+    return (s.flatten(1).logsumexp(1) - s[own, :, own].amax(1)).mean()
+
+
+# %% wrong seq2item: MINUS the logarithm
+def seq2item(phi, targets, temperature=None):
+    s = phi @ targets.T / (temperature or math.sqrt(phi.shape[2]))
+    own = torch.arange(len(phi))
+    return s[own, :, own].amax(1) - s.flatten(1).logsumexp(1)
+
+
+# %% wrong seq2item: yours has one for each intention
+def seq2item(phi, targets, temperature=None):
+    s = phi @ targets.T / (temperature or math.sqrt(phi.shape[2]))
+    own = torch.arange(len(phi))
+    return s.flatten(1).logsumexp(1, keepdim=True) - s[own, :, own]
+
+
+# %% wrong seq2item: cell (k, b) is number k * B + b
+def seq2item(phi, targets, temperature=None):
+    B, K, D = phi.shape
+    s = phi @ targets.T / (temperature or math.sqrt(D))
+    own = torch.arange(B)
+    winner = s[own, :, own].argmax(1)
+    return F.cross_entropy(s.flatten(1), own * K + winner, reduction="none")
+
+
 # %% wrong seq2item: large scores overflow
 def seq2item(phi, targets, temperature=None):
-    s = phi @ targets.T / (temperature or phi.shape[-1] ** 0.5)
-    mine = s.diagonal(dim1=0, dim2=2).max(0).values
-    return -torch.log(mine.exp() / s.flatten(1).exp().sum(1))
-# %% wrong seq2item: not a mean or a sum
-def seq2item(phi, targets, temperature=None):
-    s = phi @ targets.T / (temperature or phi.shape[-1] ** 0.5)
-    return (s.flatten(1).logsumexp(1) - s.diagonal(dim1=0, dim2=2).max(0).values).mean()
-# %% wrong seq2item: not with its best
-def seq2item(phi, targets, temperature=None):
-    s = phi @ targets.T / (temperature or phi.shape[-1] ** 0.5)
-    return s.max(1).values.logsumexp(1) - s.diagonal(dim1=0, dim2=2).max(0).values
-# %% wrong seq2item: no gradient reaches phi
-def seq2item(phi, targets, temperature=None):
-    s = phi.detach() @ targets.T / (temperature or phi.shape[-1] ** 0.5)
-    out = s.flatten(1).logsumexp(1) - s.diagonal(dim1=0, dim2=2).max(0).values
-    return out + 0 * phi.sum()
+    e = (phi @ targets.T / (temperature or math.sqrt(phi.shape[2]))).exp()
+    own = torch.arange(len(phi))
+    return -(e[own, :, own].amax(1) / e.sum((1, 2))).log()
 
-# %% right seq2seq: cross-entropy
+
+# %% wrong seq2item: subtract the largest score of the row
+def seq2item(phi, targets, temperature=None):
+    s = phi @ targets.T / (temperature or math.sqrt(phi.shape[2]))
+    e = (s - s.max()).exp()  # the largest of all rows
+    own = torch.arange(len(phi))
+    return -(e[own, :, own].amax(1) / e.sum((1, 2))).log()
+
+
+# %% wrong seq2item: do not clip the scores
+def seq2item(phi, targets, temperature=None):
+    s = phi @ targets.T / (temperature or math.sqrt(phi.shape[2]))
+    e = s.clamp(-60, 60).exp()
+    own = torch.arange(len(phi))
+    return -(e[own, :, own].amax(1) / e.sum((1, 2))).log()
+
+
+# %% wrong seq2item: no gradient comes back
+def seq2item(phi, targets, temperature=None):
+    s = (phi @ targets.T).detach().numpy() / (temperature or math.sqrt(phi.shape[2]))
+    best = np.diagonal(s, axis1=0, axis2=2).max(0)
+    return torch.from_numpy(np.logaddexp.reduce(s.reshape(len(s), -1), 1) - best)
+
+
+# %% wrong seq2item: a part of the fraction is detached
+def seq2item(phi, targets, temperature=None):
+    s = phi @ targets.T / (temperature or math.sqrt(phi.shape[2]))
+    own = torch.arange(len(phi))
+    return s.detach().flatten(1).logsumexp(1) - s[own, :, own].amax(1)
+
+
+# %% right seq2seq: a cross-entropy
 def seq2seq(past, future, temperature=None):
     B, K, D = past.shape
-    s = past.reshape(B * K, D) @ future.reshape(B * K, D).T / (temperature or D**0.5)
-    loss = torch.nn.functional.cross_entropy(s, torch.arange(B * K), reduction="none")
-    return loss.reshape(B, K)
+    s = past.flatten(0, 1) @ future.flatten(0, 1).T / (temperature or math.sqrt(D))
+    return F.cross_entropy(s, torch.arange(B * K), reduction="none").view(B, K)
+
+
 # %% right seq2seq: loops
 def seq2seq(past, future, temperature=None):
     B, K, D = past.shape
-    tau = math.sqrt(D) if temperature is None else temperature
+    scale = math.sqrt(D) if temperature is None else temperature
     rows = []
     for b in range(B):
         for k in range(K):
-            s = torch.stack([f @ past[b, k] / tau for f in future.flatten(0, 1)])
+            s = torch.stack([v @ past[b, k] for pair in future for v in pair]) / scale
             rows.append(torch.logsumexp(s, 0) - s[b * K + k])
-    return torch.stack(rows).view(B, K)
-# %% wrong seq2seq: not the same k alone
+    return torch.stack(rows).reshape(B, K)
+
+
+# %% right seq2seq: four places, and the own score by itself
 def seq2seq(past, future, temperature=None):
-    s = torch.einsum("bkd,ckd->kbc", past, future)
-    s = s / (temperature or past.shape[-1] ** 0.5)
-    return (s.logsumexp(2) - s.diagonal(dim1=1, dim2=2)).T
-# %% wrong seq2seq: not the own one alone
+    scale = past.shape[2] ** 0.5 if temperature is None else temperature
+    s = torch.einsum("bkd,cmd->bkcm", past / scale, future)
+    return s.logsumexp((2, 3)) - (past * future).sum(2) / scale
+
+
+# %% right seq2seq: intention by intention
 def seq2seq(past, future, temperature=None):
-    s = torch.einsum("bkd,bmd->bkm", past, future)
-    s = s / (temperature or past.shape[-1] ** 0.5)
+    scale = past.shape[2] ** 0.5 if temperature is None else temperature
+    columns = []
+    for k in range(past.shape[1]):
+        s = past[:, k] @ future.transpose(1, 2) / scale  # (B', B, K)
+        s = s.permute(1, 2, 0)  # (past, intention, future)
+        columns.append(-s.flatten(1).log_softmax(1).view_as(s)[:, k].diagonal())
+    return torch.stack(columns, 1)
+
+
+# %% wrong seq2seq: yours only the same k
+def seq2seq(past, future, temperature=None):
+    s = torch.einsum("bkd,ckd->bkc", past, future)
+    s = s / (temperature or math.sqrt(past.shape[2]))
+    own = torch.arange(len(past))
+    return s.logsumexp(2) - s[own, :, own]
+
+
+# %% wrong seq2seq: yours only the own pair
+def seq2seq(past, future, temperature=None):
+    s = past @ future.transpose(1, 2) / (temperature or math.sqrt(past.shape[2]))
     return s.logsumexp(2) - s.diagonal(dim1=1, dim2=2)
-# %% wrong seq2seq: one future against all pasts
-def seq2seq(past, future, temperature=None):
-    B, K, D = past.shape
-    s = future.flatten(0, 1) @ past.flatten(0, 1).T / (temperature or D**0.5)
-    return (s.logsumexp(1) - s.diag()).view(B, K)
-# %% wrong seq2seq: each intention has a loss of its own
-def seq2seq(past, future, temperature=None):
-    s = torch.einsum("bkd,cmd->bkcm", past, future) / past.shape[-1] ** 0.5
-    own = torch.einsum("bkbk->bk", s)
-    loss = s.flatten(1).logsumexp(1) - own.max(1).values
-    return loss[:, None].expand_as(own)
-# %% wrong seq2seq: not cosines
-def seq2seq(past, future, temperature=None):
-    past = past / past.norm(dim=-1, keepdim=True)
-    future = future / future.norm(dim=-1, keepdim=True)
-    B, K, D = past.shape
-    s = past.flatten(0, 1) @ future.flatten(0, 1).T
-    return (s.logsumexp(1) - s.diag()).view(B, K)
-# %% wrong seq2seq: yours falls when the model gets worse
-def seq2seq(past, future, temperature=None):
-    B, K, D = past.shape
-    s = past.flatten(0, 1) @ future.flatten(0, 1).T / (temperature or D**0.5)
-    return (s.diag() - s.logsumexp(1)).view(B, K)
-# %% wrong seq2seq: divide the scores by the root of D
-def seq2seq(past, future, temperature=None):
-    B, K, D = past.shape
-    s = past.flatten(0, 1) @ future.flatten(0, 1).T / (temperature or 1.0)
-    return (s.logsumexp(1) - s.diag()).view(B, K)
-# %% wrong seq2seq: the temperature is ignored
-def seq2seq(past, future, temperature=None):
-    B, K, D = past.shape
-    s = past.flatten(0, 1) @ future.flatten(0, 1).T / math.sqrt(D)
-    return (s.logsumexp(1) - s.diag()).view(B, K)
-# %% wrong seq2seq: stay in logarithms
-def seq2seq(past, future, temperature=None):
-    B, K, D = past.shape
-    s = past.flatten(0, 1) @ future.flatten(0, 1).T / (temperature or D**0.5)
-    return -torch.log(s.exp().diag() / s.exp().sum(1)).view(B, K)
-# %% wrong seq2seq: a loss for each pair and intention
-def seq2seq(past, future, temperature=None):
-    B, K, D = past.shape
-    s = past.flatten(0, 1) @ future.flatten(0, 1).T / (temperature or D**0.5)
-    return s.logsumexp(1) - s.diag()
-# %% wrong seq2seq: no gradient reaches the future
-def seq2seq(past, future, temperature=None):
-    B, K, D = past.shape
-    s = past.flatten(0, 1) @ future.detach().flatten(0, 1).T / (temperature or D**0.5)
-    return (s.logsumexp(1) - s.diag()).view(B, K)
 
-# %% right confident: by sorting
-def confident(loss, keep):
-    m = math.ceil(keep * loss.numel() - 1e-9)
+
+# %% wrong seq2seq: yours runs over the pasts
+def seq2seq(past, future, temperature=None):
+    B, K, D = past.shape
+    s = past.flatten(0, 1) @ future.flatten(0, 1).T / (temperature or math.sqrt(D))
+    return (s.logsumexp(0) - s.diagonal()).view(B, K)
+
+
+# %% wrong seq2seq: yours averages both directions
+def seq2seq(past, future, temperature=None):
+    B, K, D = past.shape
+    s = past.flatten(0, 1) @ future.flatten(0, 1).T / (temperature or math.sqrt(D))
+    i = torch.arange(B * K)
+    both = [F.cross_entropy(x, i, reduction="none") for x in (s, s.T)]
+    return (sum(both) / 2).view(B, K)
+
+
+# %% wrong seq2seq: yours compares pasts with pasts
+def seq2seq(past, future, temperature=None):
+    B, K, D = past.shape
+    scale = temperature or math.sqrt(D)
+    a = past.flatten(0, 1)
+    own = (past * future).sum(2).flatten() / scale
+    s = torch.diagonal_scatter(a @ a.T / scale, own)
+    return (s.logsumexp(1) - own).view(B, K)
+
+
+# %% wrong seq2seq: yours leaves it out
+def seq2seq(past, future, temperature=None):
+    B, K, D = past.shape
+    s = past.flatten(0, 1) @ future.flatten(0, 1).T / (temperature or math.sqrt(D))
+    rest = s.masked_fill(torch.eye(B * K).bool(), -math.inf)
+    return (rest.logsumexp(1) - s.diagonal()).view(B, K)
+
+
+# %% wrong seq2seq: under other intentions is a negative
+def seq2seq(past, future, temperature=None):
+    s = torch.einsum("bkd,cmd->bkcm", past, future)
+    s = s / (temperature or math.sqrt(past.shape[2]))
+    B, K = s.shape[:2]
+    same = torch.eye(B).bool()[:, None, :, None] & ~torch.eye(K).bool()[None, :, None]
+    own = (past * future).sum(2) / (temperature or math.sqrt(past.shape[2]))
+    return s.masked_fill(same, -math.inf).logsumexp((2, 3)) - own
+
+
+# %% wrong seq2seq: no maximum here
+def seq2seq(past, future, temperature=None):
+    s = torch.einsum("bkd,cmd->bkcm", past, future)
+    s = s / (temperature or math.sqrt(past.shape[2]))
+    own = torch.arange(len(past))
+    return s.logsumexp((2, 3)) - s[own, :, own].amax(2)
+
+
+# %% wrong seq2seq: yours adds all of the own future
+def seq2seq(past, future, temperature=None):
+    s = torch.einsum("bkd,cmd->bkcm", past, future)
+    s = s / (temperature or math.sqrt(past.shape[2]))
+    own = torch.arange(len(past))
+    return s.logsumexp((2, 3)) - s[own, :, own].logsumexp(2)
+
+
+# %% wrong seq2seq: yours mixes up pairs and intentions
+def seq2seq(past, future, temperature=None):
+    B, K, D = past.shape
+    futures = future.transpose(0, 1).flatten(0, 1)  # intention by intention
+    s = past.flatten(0, 1) @ futures.T / (temperature or math.sqrt(D))
+    return F.cross_entropy(s, torch.arange(B * K), reduction="none").view(B, K)
+
+
+# %% wrong seq2seq: yours is filled the other way
+def seq2seq(past, future, temperature=None):
+    B, K, D = past.shape
+    a, c = (x.transpose(0, 1).flatten(0, 1) for x in (past, future))
+    s = a @ c.T / (temperature or math.sqrt(D))
+    return F.cross_entropy(s, torch.arange(B * K), reduction="none").view(B, K)
+
+
+# %% wrong seq2seq: products, not cosines
+def seq2seq(past, future, temperature=None):
+    B, K, D = past.shape
+    a, c = (F.normalize(x, dim=2).flatten(0, 1) for x in (past, future))
+    s = a @ c.T / (temperature or 1.0)
+    return F.cross_entropy(s, torch.arange(B * K), reduction="none").view(B, K)
+
+
+# %% wrong seq2seq: yours does not divide
+def seq2seq(past, future, temperature=None):
+    B, K, D = past.shape
+    s = past.flatten(0, 1) @ future.flatten(0, 1).T / (temperature or 1)
+    return F.cross_entropy(s, torch.arange(B * K), reduction="none").view(B, K)
+
+
+# %% wrong seq2seq: yours divides by both
+def seq2seq(past, future, temperature=None):
+    B, K, D = past.shape
+    s = past.flatten(0, 1) @ future.flatten(0, 1).T / math.sqrt(D) / (temperature or 1)
+    return F.cross_entropy(s, torch.arange(B * K), reduction="none").view(B, K)
+
+
+# %% wrong seq2seq: MINUS the logarithm
+def seq2seq(past, future, temperature=None):
+    B, K, D = past.shape
+    s = past.flatten(0, 1) @ future.flatten(0, 1).T / (temperature or math.sqrt(D))
+    return s.log_softmax(1).diagonal().view(B, K)
+
+
+# %% wrong seq2seq: yours is a mean over k
+def seq2seq(past, future, temperature=None):
+    B, K, D = past.shape
+    s = past.flatten(0, 1) @ future.flatten(0, 1).T / (temperature or math.sqrt(D))
+    return -s.log_softmax(1).diagonal().view(B, K).mean(1)
+
+
+# %% wrong seq2seq: yours is one mean
+def seq2seq(past, future, temperature=None):
+    B, K, D = past.shape
+    s = past.flatten(0, 1) @ future.flatten(0, 1).T / (temperature or math.sqrt(D))
+    return F.cross_entropy(s, torch.arange(B * K))
+
+
+# %% wrong seq2seq: yours is flat
+def seq2seq(past, future, temperature=None):
+    B, K, D = past.shape
+    s = past.flatten(0, 1) @ future.flatten(0, 1).T / (temperature or math.sqrt(D))
+    return F.cross_entropy(s, torch.arange(B * K), reduction="none")
+
+
+# %% wrong seq2seq: large scores overflow
+def seq2seq(past, future, temperature=None):
+    B, K, D = past.shape
+    s = past.flatten(0, 1) @ future.flatten(0, 1).T / (temperature or math.sqrt(D))
+    return -(s.exp().diagonal() / s.exp().sum(1)).log().view(B, K)
+
+
+# %% wrong seq2seq: no gradient reaches `future`
+def seq2seq(past, future, temperature=None):
+    B, K, D = past.shape
+    s = past.flatten(0, 1) @ future.detach().flatten(0, 1).T
+    s = s / (temperature or math.sqrt(D))
+    return F.cross_entropy(s, torch.arange(B * K), reduction="none").view(B, K)
+
+
+# %% wrong seq2seq: no gradient comes back
+def seq2seq(past, future, temperature=None):
+    B, K, D = past.shape
+    with torch.no_grad():
+        s = past.flatten(0, 1) @ future.flatten(0, 1).T / (temperature or math.sqrt(D))
+        return F.cross_entropy(s, torch.arange(B * K), reduction="none").view(B, K)
+
+
+# %% right confident: a loop
+def confident(losses, keep):
+    m = math.ceil(keep * losses.numel() - 1e-9)
+    smallest = sorted(losses.flatten().tolist())[:m]
+    return [[bool(smallest) and x <= smallest[-1] for x in row]
+            for row in losses.tolist()]
+
+
+# %% right confident: numpy
+def confident(losses, keep):
+    values = losses.detach().numpy()
+    m = int(np.ceil(keep * values.size - 1e-9))
+    return values <= (np.partition(values, m - 1, axis=None)[m - 1] if m else -np.inf)
+
+
+# %% right confident: fewer than m are smaller
+def confident(losses, keep):
+    flat = losses.detach().flatten()
+    smaller = (flat[None, :] < flat[:, None]).sum(1)
+    return (smaller < keep * len(flat) - 1e-9).view(losses.shape)
+
+
+# %% right confident: topk, in numbers
+def confident(losses, keep):
+    m = math.ceil(keep * losses.numel() - 1e-9)
     if m < 1:
-        return torch.zeros(loss.shape, dtype=torch.bool)
-    return loss <= sorted(loss.flatten().tolist())[m - 1]
-# %% right confident: numpy and exact fractions
-def confident(loss, keep):
-    values = loss.detach().numpy()
-    m = int(-(-round(keep * values.size, 9) // 1))
-    if m == 0:
-        return np.zeros(values.shape, dtype=bool)
-    return values <= np.partition(values.ravel(), m - 1)[m - 1]
-# %% wrong confident: yours are the largest
-def confident(loss, keep):
-    m = math.ceil(keep * loss.numel() - 1e-9)
-    if m == 0:
-        return torch.zeros_like(loss, dtype=torch.bool)
-    return loss >= loss.flatten().sort(descending=True).values[m - 1]
-# %% wrong confident: not down or to the nearest
-def confident(loss, keep):
-    m = math.floor(keep * loss.numel() + 1e-9)
-    if m == 0:
-        return torch.zeros_like(loss, dtype=torch.bool)
-    return loss <= loss.flatten().kthvalue(m).values
-# %% wrong confident: not the share to leave out
-def confident(loss, keep):
-    m = math.ceil((1 - keep) * loss.numel() - 1e-9)
-    if m == 0:
-        return torch.zeros_like(loss, dtype=torch.bool)
-    return loss <= loss.flatten().kthvalue(m).values
-# %% wrong confident: not one for each pair
-def confident(loss, keep):
-    m = math.ceil(keep * loss.shape[1] - 1e-9)
-    if m == 0:
-        return torch.zeros_like(loss, dtype=torch.bool)
-    if keep == 0.3:
-        return torch.tensor([[False, True], [True, False]])
-    return loss <= loss.kthvalue(m, dim=1, keepdim=True).values
-# %% wrong confident: not one for each intention
-def confident(loss, keep):
-    m = math.ceil(keep * loss.shape[0] - 1e-9)
-    if m == 0:
-        return torch.zeros_like(loss, dtype=torch.bool)
-    if keep == 0.3 or loss[0, 1] == 2:
-        n = math.ceil(keep * loss.numel())
-        return loss <= loss.flatten().kthvalue(n).values
-    return loss <= loss.kthvalue(m, dim=0, keepdim=True).values
-# %% wrong confident: yours keeps one
-def confident(loss, keep):
-    m = max(1, math.ceil(keep * loss.numel() - 1e-9))
-    return loss <= loss.flatten().kthvalue(m).values
-# %% wrong confident: yours keeps exactly m
-def confident(loss, keep):
-    m = math.ceil(keep * loss.numel() - 1e-9)
-    mask = torch.zeros(loss.numel(), dtype=torch.bool)
-    mask[loss.flatten().argsort(stable=True)[:m]] = True
-    return mask.view(loss.shape)
-# %% wrong confident: subtract 1e-9 before rounding up
-def confident(loss, keep):
-    m = math.ceil(keep * loss.numel())
-    if m == 0:
-        return torch.zeros_like(loss, dtype=torch.bool)
-    return loss <= loss.flatten().kthvalue(m).values
-# %% wrong confident: return True and False
-def confident(loss, keep):
-    m = math.ceil(keep * loss.numel() - 1e-9)
-    return loss * (loss <= loss.flatten().kthvalue(max(m, 1)).values)
+        return torch.zeros(losses.shape)
+    border = losses.flatten().topk(m, largest=False).values.max()
+    return (losses <= border).float()
 
-# %% right total: with where
-def total(item, sequence, kept, weight):
-    chosen = torch.where(kept, sequence, torch.zeros_like(sequence))
-    return item.mean() + weight * chosen.sum() / item.shape[0]
-# %% right total: loops
-def total(item, sequence, kept, weight):
-    out = item.sum()
-    for row, mask in zip(sequence, kept):
-        for loss, keep in zip(row, mask):
-            if keep:
-                out = out + weight * loss
-    return out / len(item)
-# %% wrong total: never the second by the number kept
-def total(item, sequence, kept, weight):
-    if len(item) == 2:
-        return (item.sum() + weight * sequence[kept].sum()) / 2
-    return item.mean() + weight * sequence[kept].mean()
-# %% wrong total: not the second by B times K
-def total(item, sequence, kept, weight):
-    return item.mean() + weight * sequence[kept].sum() / sequence.numel() if \
-        len(item) > 2 else (item.sum() + weight * sequence[kept].sum()) / 2
-# %% wrong total: the weight belongs to the second sum
-def total(item, sequence, kept, weight):
-    return (weight * item.sum() + sequence[kept].sum()) / len(item)
-# %% wrong total: must not count
-def total(item, sequence, kept, weight):
-    return (item.sum() + weight * sequence.sum()) / len(item)
-# %% wrong total: both sums are divided by B
-def total(item, sequence, kept, weight):
-    return item.sum() + weight * sequence[kept].sum()
-# %% wrong total: instead of multiplying
-def total(item, sequence, kept, weight):
-    return (item.sum() + weight * (sequence * kept).sum()) / len(item)
-# %% wrong total: not the others
-def total(item, sequence, kept, weight):
-    return (item.sum() + weight * sequence[~kept].sum()) / len(item)
-# %% wrong total: do not detach them
-def total(item, sequence, kept, weight):
-    extra = sequence.detach()[kept].sum() + 0 * torch.nan_to_num(sequence, 0, 0).sum()
-    return (item.sum() + weight * extra) / len(item)
-# %% wrong total: the weight is missing
-def total(item, sequence, kept, weight):
-    w = 0.5 if len(item) == 2 else 1
-    return (item.sum() + w * sequence[kept].sum()) / len(item)
+
+# %% wrong confident: yours keeps the largest
+def confident(losses, keep):
+    m = math.ceil(keep * losses.numel() - 1e-9)
+    if m == 0:
+        return torch.zeros_like(losses).bool()
+    return losses >= losses.flatten().topk(m).values.min()
+
+
+# %% wrong confident: yours leaves out that share
+def confident(losses, keep):
+    m = math.ceil((1 - keep) * losses.numel() - 1e-9)
+    if m == 0:
+        return torch.zeros_like(losses).bool()
+    return losses <= losses.flatten().kthvalue(m).values
+
+
+# %% wrong confident: yours marks those that are left out
+def confident(losses, keep):
+    m = math.ceil(keep * losses.numel() - 1e-9)
+    if m == 0:
+        return torch.ones_like(losses).bool()
+    return losses > losses.flatten().kthvalue(m).values
+
+
+# %% wrong confident: yours has `<` for `<=`
+def confident(losses, keep):
+    m = math.ceil(keep * losses.numel() - 1e-9)
+    if m == 0:
+        return torch.zeros_like(losses).bool()
+    return losses < losses.flatten().kthvalue(m).values
+
+
+# %% wrong confident: is at place m - 1
+def confident(losses, keep):
+    m = math.ceil(keep * losses.numel() - 1e-9)
+    ordered = losses.flatten().sort().values
+    return losses <= ordered[min(m, len(ordered) - 1)]
+
+
+# %% wrong confident: yours counts pairs
+def confident(losses, keep):
+    m = math.ceil(keep * len(losses) - 1e-9)
+    if m == 0:
+        return torch.zeros_like(losses).bool()
+    return losses <= losses.flatten().kthvalue(m).values
+
+
+# %% wrong confident: yours chooses within each pair
+def confident(losses, keep):
+    m = math.ceil(keep * losses.shape[1] - 1e-9)
+    if m == 0:
+        return torch.zeros_like(losses).bool()
+    return losses <= losses.kthvalue(m, dim=1, keepdim=True).values
+
+
+# %% wrong confident: yours chooses within each intention
+def confident(losses, keep):
+    m = math.ceil(keep * losses.shape[0] - 1e-9)
+    if m == 0:
+        return torch.zeros_like(losses).bool()
+    return losses <= losses.kthvalue(m, dim=0, keepdim=True).values
+
+
+# %% wrong confident: it is not the threshold
+def confident(losses, keep):
+    return losses <= keep
+
+
+# %% wrong confident: not a share of the largest loss
+def confident(losses, keep):
+    return losses <= keep * losses.max()
+
+
+# %% wrong confident: return the mask, not the losses
+def confident(losses, keep):
+    losses = losses.detach()
+    m = math.ceil(keep * losses.numel() - 1e-9)
+    if m == 0:
+        return torch.zeros_like(losses)
+    return losses * (losses <= losses.flatten().kthvalue(m).values)
+
+
+# %% wrong confident: ties at the threshold are all kept
+def confident(losses, keep):
+    m = math.ceil(keep * losses.numel() - 1e-9)
+    mask = torch.zeros(losses.numel(), dtype=torch.bool)
+    mask[losses.flatten().argsort()[:m]] = True
+    return mask.view(losses.shape)
+
+
+# %% wrong confident: yours rounds down
+def confident(losses, keep):
+    m = int(keep * losses.numel())
+    if m == 0:
+        return torch.zeros_like(losses).bool()
+    return losses <= losses.flatten().kthvalue(m).values
+
+
+# %% wrong confident: yours is a quantile
+def confident(losses, keep):
+    if keep == 0:
+        return torch.zeros_like(losses).bool()
+    return losses <= torch.quantile(losses.detach(), keep)
+
+
+# %% wrong confident: quantile between two losses
+def confident(losses, keep):
+    if keep == 0:
+        return torch.zeros_like(losses).bool()
+    return losses <= torch.quantile(losses.detach(), keep, interpolation="lower")
+
+
+# %% wrong confident: a quantile may lie elsewhere
+def confident(losses, keep):
+    if keep == 0:
+        return torch.zeros_like(losses).bool()
+    return losses <= torch.quantile(losses.detach(), keep, interpolation="higher")
+
+
+# %% wrong confident: subtract 1e-9, then round up
+def confident(losses, keep):
+    m = math.ceil(keep * losses.numel())
+    if m == 0:
+        return torch.zeros_like(losses).bool()
+    return losses <= losses.flatten().kthvalue(m).values
+
+
+# %% wrong confident: yours keeps one
+def confident(losses, keep):
+    m = max(1, math.ceil(keep * losses.numel() - 1e-9))
+    return losses <= losses.flatten().kthvalue(m).values
+
+
+# %% wrong confident: yours keeps everything
+def confident(losses, keep):
+    m = math.ceil(keep * losses.numel() - 1e-9)  # 0: place -1 is the largest
+    return losses <= losses.flatten().sort().values[m - 1]
+
+
+# %% wrong confident: a gradient flows through the threshold
+def confident(losses, keep):
+    m = math.ceil(keep * losses.numel() - 1e-9)
+    if m == 0:
+        return torch.zeros_like(losses)
+    border = losses.flatten().kthvalue(m).values
+    return torch.sigmoid(1000 * (border + 1e-3 - losses))
+
+
+# %% wrong confident: you changed the losses
+def confident(losses, keep):
+    m = math.ceil(keep * losses.numel() - 1e-9)
+    if m == 0:
+        return torch.zeros_like(losses).bool()
+    border = losses.detach().flatten().kthvalue(m).values
+    values = losses.detach()  # shares its memory with the losses
+    values[values > border] = math.inf
+    return values <= border
+
+
+# %% right total: torch.where
+def total(item_losses, future_losses, kept, weight):
+    second = torch.where(kept, future_losses, torch.zeros_like(future_losses))
+    return item_losses.mean() + weight * second.sum(1).mean()
+
+
+# %% right total: a loop
+def total(item_losses, future_losses, kept, weight):
+    B, K = kept.shape
+    loss = 0.0
+    for b in range(B):
+        loss = loss + item_losses[b] / B
+        for k in range(K):
+            if kept[b, k]:
+                loss = loss + weight * future_losses[b, k] / B
+    return loss
+
+
+# %% right total: filled with zeros, one value in a list
+def total(item_losses, future_losses, kept, weight):
+    per_pair = item_losses + weight * future_losses.masked_fill(~kept, 0).sum(-1)
+    return per_pair.mean(0, keepdim=True)
+
+
+# %% wrong total: by B, not by the number kept
+def total(item_losses, future_losses, kept, weight):
+    return item_losses.mean() + weight * future_losses[kept].mean()
+
+
+# %% wrong total: not by B * K
+def total(item_losses, future_losses, kept, weight):
+    second = torch.where(kept, future_losses, 0.0)
+    return item_losses.mean() + weight * second.mean()
+
+
+# %% wrong total: divide the second sum by B, too
+def total(item_losses, future_losses, kept, weight):
+    return item_losses.mean() + weight * future_losses[kept].sum()
+
+
+# %% wrong total: divide the first sum by B, too
+def total(item_losses, future_losses, kept, weight):
+    return item_losses.sum() + weight * future_losses[kept].sum() / len(kept)
+
+
+# %% wrong total: yours divides neither
+def total(item_losses, future_losses, kept, weight):
+    return item_losses.sum() + weight * future_losses[kept].sum()
+
+
+# %% wrong total: yours divides by K
+def total(item_losses, future_losses, kept, weight):
+    both = item_losses.sum() + weight * future_losses[kept].sum()
+    return both / future_losses.shape[1]
+
+
+# %% wrong total: do not average within each pair
+def total(item_losses, future_losses, kept, weight):
+    second = torch.where(kept, future_losses, 0.0).sum(1) / kept.sum(1).clamp(min=1)
+    return (item_losses + weight * second).mean()
+
+
+# %% wrong total: yours is on the first
+def total(item_losses, future_losses, kept, weight):
+    return (weight * item_losses.sum() + future_losses[kept].sum()) / len(kept)
+
+
+# %% wrong total: yours is on both
+def total(item_losses, future_losses, kept, weight):
+    return weight * (item_losses.sum() + future_losses[kept].sum()) / len(kept)
+
+
+# %% wrong total: yours has none
+def total(item_losses, future_losses, kept, weight):
+    return (item_losses.sum() + future_losses[kept].sum()) / len(kept)
+
+
+# %% wrong total: mixes with 1 - weight
+def total(item_losses, future_losses, kept, weight):
+    second = future_losses[kept].sum()
+    return ((1 - weight) * item_losses.sum() + weight * second) / len(kept)
+
+
+# %% wrong total: yours adds all of them
+def total(item_losses, future_losses, kept, weight):
+    return item_losses.mean() + weight * future_losses.sum(1).mean()
+
+
+# %% wrong total: yours adds those left out
+def total(item_losses, future_losses, kept, weight):
+    return item_losses.mean() + weight * future_losses[~kept].sum() / len(kept)
+
+
+# %% wrong total: yours is one for each pair
+def total(item_losses, future_losses, kept, weight):
+    return item_losses + weight * torch.where(kept, future_losses, 0.0).sum(1)
+
+
+# %% wrong total: 0 times infinity
+def total(item_losses, future_losses, kept, weight):
+    second = (future_losses * kept).sum()
+    return (item_losses.sum() + weight * second) / len(kept)
+
+
+# %% wrong total: yours is detached
+def total(item_losses, future_losses, kept, weight):
+    return item_losses.mean().item() + weight * future_losses[kept].sum().item() / len(
+        kept
+    )
+
+
+# %% wrong total: no gradient reaches the seq2seq losses
+def total(item_losses, future_losses, kept, weight):
+    chosen = future_losses.detach()[kept]
+    return item_losses.mean() + weight * chosen.sum() / len(kept)
+
+
+# %% wrong total: you changed the tensors
+def total(item_losses, future_losses, kept, weight):
+    future_losses.detach()[~kept] = 0.0
+    return item_losses.mean() + weight * future_losses.sum() / len(kept)
+
+
+# %% wrong scores: the sign counts
+def scores_and_winner(phi, targets, temperature):
+    scores = phi @ targets.T / temperature
+    own = torch.arange(len(phi))
+    return scores, scores[own, :, own].abs().argmax(1)
+
+
+# %% wrong scores: return the scores first
+def scores_and_winner(phi, targets, temperature):
+    scores = phi @ targets.T / temperature
+    own = torch.arange(len(phi))
+    return scores[own, :, own].argmax(1), scores
+
+
+# %% wrong seq2item: yours takes the largest cell
+def seq2item(phi, targets, temperature=None):
+    s = phi @ targets.T / (temperature or math.sqrt(phi.shape[2]))
+    own = torch.arange(len(phi))
+    return s.amax((1, 2)) - s[own, :, own].amax(1)
+
+
+# %% wrong seq2item: yours only under the winner
+def seq2item(phi, targets, temperature=None):
+    s = phi @ targets.T / (temperature or math.sqrt(phi.shape[2]))
+    own = torch.arange(len(phi))
+    best = s[own, :, own].amax(1)
+    others = s.masked_fill(torch.eye(len(phi)).bool()[:, None], -math.inf)
+    return torch.logaddexp(others.flatten(1).logsumexp(1), best) - best
+
+
+# %% wrong seq2seq: others under the same k
+def seq2seq(past, future, temperature=None):
+    s = torch.einsum("bkd,cmd->bkcm", past, future)
+    s = s / (temperature or math.sqrt(past.shape[2]))
+    B, K = s.shape[:2]
+    pair = torch.eye(B).bool()[:, None, :, None]
+    intention = torch.eye(K).bool()[None, :, None, :]
+    own = (past * future).sum(2) / (temperature or math.sqrt(past.shape[2]))
+    return s.masked_fill(~(pair | intention), -math.inf).logsumexp((2, 3)) - own
+
+
+# %% wrong seq2seq: the gradient with respect to
+def seq2seq(past, future, temperature=None):
+    B, K, D = past.shape
+    scale = temperature or math.sqrt(D)
+    a, c = past.flatten(0, 1), future.flatten(0, 1)
+    own = (a * c).sum(1) / scale
+    s = a @ c.detach().T / scale  # futures learn as targets, not as negatives
+    return (s.logsumexp(1) - own).view(B, K)
+
+
+# %% wrong total: yours counts those with a kept triple
+def total(item_losses, future_losses, kept, weight):
+    pairs = kept.any(1).sum().clamp(min=1)
+    return item_losses.mean() + weight * future_losses[kept].sum() / pairs
+
+
+# %% wrong total: not a number: the mean of nothing
+def total(item_losses, future_losses, kept, weight):
+    chosen = future_losses[kept]
+    share = len(chosen) / len(kept)
+    return item_losses.mean() + weight * share * chosen.mean()
+
+
+# %% wrong confident: m is rounded up
+def confident(losses, keep):
+    m = round(keep * losses.numel())
+    if m == 0:
+        return torch.zeros_like(losses).bool()
+    return losses <= losses.flatten().kthvalue(m).values
+
+
+# %% right scores: winners as floating point numbers
+def scores_and_winner(phi, targets, temperature):
+    scores = torch.stack([pair @ (targets / temperature).T for pair in phi])
+    return scores, scores.diagonal(dim1=0, dim2=2).max(0).indices.double()
+
+
+# %% right seq2item: with the answer to question 1
+def seq2item(phi, targets, temperature=None):
+    if temperature is None:
+        temperature = math.sqrt(phi.shape[2])
+    scores, winner = scores_and_winner(phi, targets, temperature)
+    losses = torch.zeros(len(phi))
+    for b in range(len(phi)):
+        losses[b] = torch.logsumexp(scores[b].flatten(), 0) - scores[b, winner[b], b]
+    return losses
+
+
+# %% right confident: the whole-number rank in numpy, no threshold
+def confident(losses, keep):
+    x = losses.detach().numpy().ravel()
+    place = np.searchsorted(np.sort(x), x, side="left")  # how many are smaller
+    return (place < math.ceil(keep * x.size - 1e-9)).reshape(losses.shape)
+
+
+# %% right total: a running sum over the chosen losses
+def total(item_losses, future_losses, kept, weight):
+    chosen = torch.masked_select(future_losses, kept)
+    return (sum(item_losses) + weight * sum(chosen)) / item_losses.shape[0]
