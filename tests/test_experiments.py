@@ -272,7 +272,6 @@ def test_a_report_as_tables_and_figures(done: Path, monkeypatch) -> None:
     both = made["differences"]["noisy - plain"]
     at = both["valid recall@10 at equal time"]
     assert len(at["seeds"]) == 2
-    assert at["seconds"] > 0
     table = figures.beside_paper(made, {"ours": ("plain", "(0) default")})
     assert f"**{metric['mean']:.3f}**" in table
     assert "0.417" in table  # the paper's Recall@10
