@@ -266,9 +266,6 @@ def explain(h, phi, tau, p, w, clicked):
     s = h @ phi.T / tau
     best = s.sum(1)
     best[[0, *clicked]] = -math.inf
-    best[3] -= 100
-    best[5] = -math.inf
-    best[4] -= 100
     item = int(best.argmax())
     k = int(s[item].argmax())
     return item, k, p[:, k] * w
@@ -277,7 +274,7 @@ def explain(h, phi, tau, p, w, clicked):
     s = h @ phi.T / tau
     best = s.max(1).values
     best[[0, *clicked]] = -math.inf
-    k = 1
+    k = int((p * w[:, None]).sum(0).argmax())
     return int(best.argmax()), k, p[:, k] * w
 # %% wrong explain: the weight w is missing
 def explain(h, phi, tau, p, w, clicked):
@@ -305,13 +302,8 @@ def explain(h, phi, tau, p, w, clicked):
     return item, k, part / part.sum()
 # %% wrong explain: you changed h
 def explain(h, phi, tau, p, w, clicked):
-    item, k = 4, 2
+    h[[0, *clicked]] = 0
     s = h @ phi.T / tau
-    best = s.max(1).values
-    best[[0, *clicked]] = -math.inf
-    item = int(best.argmax())
+    item = int(s.max(1).values.argmax())
     k = int(s[item].argmax())
-    if 4 in clicked:
-        h[[0, *clicked]] = 0
-        h[1] = 0
     return item, k, p[:, k] * w
