@@ -93,7 +93,14 @@ TOY |= {"group_size": 128, "groups": 2, "learning_rate": 5e-3, "keep": 0.5}
 TOY |= {"item_decay": 0.0, "item_dropout": 0.0, "average": 0.0}
 TOY |= {"seq2seq_start": 5, "remedy_epochs": 5}
 # what of it stays when a world is trained in the paper's own recipe
-SHAPE = ("dim", "n_blocks", "max_len", "dropout", "group_size", "groups")
+SHAPE: tuple[str, ...] = (
+    "dim",
+    "n_blocks",
+    "max_len",
+    "dropout",
+    "group_size",
+    "groups",
+)
 SHAPE += ("learning_rate", "keep")
 
 
@@ -179,18 +186,24 @@ def ablation_paper(seeds: Sequence[int] = (0, 1, 2)) -> Jobs:
 
 
 def noise(seeds: Sequence[int] = (0, 1)) -> Jobs:
-    """Figure 4: a share of the training clicks replaced, seq2item against both."""
+    """Figure 4: a share of the training clicks replaced, seq2item against both.
+
+    With four intentions at one rate only; without noise those are in `ablation`.
+    """
+    arms: list[tuple[str, dict[str, Any], float]]
+    arms = [("noise", {}, rate) for rate in (0.0, 0.2, 0.5, 0.1, 0.3)]
+    arms.append(("k4-noise", {"n_intents": 4}, 0.3))
     return [
         Job(
-            f"noise{round(100 * rate):02}-variant{variant}-seed{seed}",
+            f"{name}{round(100 * rate):02}-variant{variant}-seed{seed}",
             "beauty",
-            ARMS[variant],
+            {**ARMS[variant], **change},
             epochs=BEAUTY_EPOCHS,
             seed=seed,
             noise=rate,
         )
         for seed in seeds
-        for rate in (0.0, 0.2, 0.5, 0.1, 0.3)
+        for name, change, rate in arms
         for variant in (1, 0)
     ]
 
@@ -393,7 +406,8 @@ CONTRASTS: dict[str, list[tuple[str, str]]] = {
     ],
     "ablation-paper": [("paper-variant1", f"paper-variant{v}") for v in (0, 2, 3)]
     + [("paper-long-variant1", "paper-long-variant0")],
-    "noise": [(f"noise{r}-variant1", f"noise{r}-variant0") for r in RATES],
+    "noise": [(f"noise{r}-variant1", f"noise{r}-variant0") for r in RATES]
+    + [("k4-noise30-variant1", "k4-noise30-variant0")],
     "threshold": [
         ("lambda000", f"lambda{share}") for share in ("010", "030", "050", "070", "100")
     ]
