@@ -1,6 +1,8 @@
 """The stored notebooks and the tool that looks after them."""
 
 import importlib.util
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -105,3 +107,19 @@ def test_chapters_are_short_in_code_and_ask_something(path):
             lines = [line for line in cell.source.splitlines() if line.strip()]
             assert len(lines) <= 22, cell.source
             assert max(map(len, lines), default=0) <= 92, cell.source
+
+
+WORDS = {"ten seconds": 10, "fifteen seconds": 15, "half a minute": 30}
+STATED = r"(?:all cells compute for|take) about ([^.]*?)(?: on a CPU| of computing)\."
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_stated_times_are_the_measured_ones(path):
+    if path.parent.name != "book":
+        pytest.skip("not a chapter")
+    stored = json.loads((ROOT / "book/results/core/chapters.json").read_text())
+    text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
+    said = re.search(STATED, text)[1]
+    seconds = WORDS.get(said) or int(said.removesuffix(" seconds"))
+    assert 0.6 * seconds <= stored["seconds"][path.stem] <= 1.25 * seconds
+    assert stored["seconds"][path.stem] <= 60
