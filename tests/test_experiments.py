@@ -64,6 +64,11 @@ def test_a_result_file_says_everything(done: Path) -> None:
         result
     )
     assert 0 <= result["agreement"]["nmi"] <= 1
+    # the usage is that of the very clicks and weights that the agreement is counted on
+    assert result["usage"]["weights"] == "kept"
+    won = np.sum(result["agreement"]["confusion"], axis=0)
+    hard = [share for share in result["usage"]["hard_usage"] if share > 0]
+    np.testing.assert_allclose(hard, won / won.sum(), atol=1e-4)
     assert 0 <= result["common"] <= 1
     for part in ("valid", "test"):
         for protocol in ("sampled", "full"):
@@ -77,6 +82,43 @@ def test_a_result_file_says_everything(done: Path) -> None:
         result["lists"]["recall of the next 5"], abs=1e-6
     )
     assert not list((done / "scratch/smoke").glob("*/checkpoint.pt"))
+
+
+def test_clicks_are_read_with_the_kept_weights_one_by_one_or_together() -> None:
+    world = dm.synthetic.make_world(**{**WORLD, "length": (3, 16)}, seed=1)
+    train = dm.leave_one_out(world.interactions).train
+    torch.manual_seed(0)
+    model = dm.DisRec(dm.DisRecConfig(train.n_items, n_intents=3, **SMALL)).eval()
+    clicks = run_job.read_clicks(model, train, chunk=7)
+    truth, slips, rows = [], [], []
+    for user, items in enumerate(train):
+        latest = torch.tensor(items[-model.max_len :])[None]
+        read = model.encode(latest, torch.tensor([latest.shape[1]]))
+        rows.append(read.cluster[0].detach().numpy())
+        _, intention, slip = world.of_user(user)
+        kept = slice(len(items) - latest.shape[1], len(items))
+        truth.append(intention[kept])
+        slips.append(slip[kept])
+    np.testing.assert_allclose(clicks.cluster, np.concatenate(rows), atol=1e-6)
+    np.testing.assert_array_equal(clicks.intention(world), np.concatenate(truth))
+    clean = clicks.clean(world)
+    kept = ~np.concatenate(slips)
+    assert 0 < kept.sum() < len(kept)
+    np.testing.assert_allclose(clean.cluster, np.concatenate(rows)[kept], atol=1e-6)
+    assert sum(clean.usage()["hard_usage"]) == pytest.approx(1, abs=1e-3)
+    soft = np.concatenate(rows)[kept].mean(0)
+    np.testing.assert_allclose(clean.usage()["soft_usage"], soft, atol=1e-4)
+
+
+def test_usage_of_other_weights_is_named_as_such() -> None:
+    row = {"usage": {"hard_usage": [0.9, 0.1], "soft_usage": [0.5, 0.5]}}
+    row |= {"training_seconds": 1.0, "best_epoch": 1}
+    old = dict(report._numbers(row))
+    assert old["largest hard usage, last epoch"] == 0.9
+    assert "largest hard usage" not in old
+    row["usage"]["weights"] = "kept"
+    new = dict(report._numbers(row))
+    assert new["largest hard usage"] == 0.9
 
 
 def test_a_rerun_skips_what_is_done_and_repeats_what_is_missing(done: Path) -> None:

@@ -219,8 +219,22 @@ def films(seeds: Sequence[int] = (0, 1, 2)) -> Jobs:
         "seq2item": {"variant": 1},
         "both": {**WARM, "keep": 0.3},
     }
-    return [
+    jobs = [
         Job(f"{name}-seed{seed}", "ml-100k", {**small, **loss}, epochs=16, seed=seed)
+        for seed in seeds
+        for name, loss in losses.items()
+    ]
+    # those end at their cap; these when validation has not gained for eight epochs
+    return jobs + [
+        Job(
+            f"long-k{k}-{name}-seed{seed}",
+            "ml-100k",
+            {**small, **loss, "n_intents": k},
+            epochs=160,
+            patience=8,
+            seed=seed,
+        )
+        for k in (1, 4)
         for seed in seeds
         for name, loss in losses.items()
     ]
@@ -397,6 +411,7 @@ CONTRASTS: dict[str, list[tuple[str, str]]] = {
     + [("paper-long-variant1", "paper-long-variant0")],
     "noise": [(f"noise{r}-variant1", f"noise{r}-variant0") for r in RATES]
     + [("k4-noise30-variant1", "k4-noise30-variant0")],
+    "films": [(f"{arm}seq2item", f"{arm}both") for arm in ("", "long-k1-", "long-k4-")],
     "threshold": [
         ("lambda000", f"lambda{share}") for share in ("010", "030", "050", "070", "100")
     ]

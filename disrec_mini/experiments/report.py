@@ -125,8 +125,11 @@ def _numbers(row: Row) -> Iterator[tuple[str, float]]:
             yield metric, row["agreement"][metric]
     for metric, value in row.get("lists", {}).items():
         yield metric, value
-    yield "largest hard usage", max(row["usage"]["hard_usage"])
-    yield "largest soft usage", max(row["usage"]["soft_usage"])
+    # files from before 2026-11-26 hold the usage of the last epoch, in training: those
+    # are other weights than the ones that everything else was measured with
+    when = "" if row["usage"].get("weights") == "kept" else ", last epoch"
+    for kind in ("hard", "soft"):
+        yield f"largest {kind} usage{when}", max(row["usage"][f"{kind}_usage"])
     if "common" in row:
         yield "common share", row["common"]
     yield "training seconds", row["training_seconds"]

@@ -3,7 +3,7 @@
 import platform
 import subprocess
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +62,11 @@ def run_job(
     if history.stopped_by == "interrupt":
         return False
     measured, ranks = _measure(job, model, whole, targets)
+    clicks = read_clicks(model, whole.train)
     if world is not None:
-        measured["agreement"] = intention_agreement(model, world)
+        clicks = clicks.clean(world)
+        measured["agreement"] = intention_agreement(clicks, world)
+    measured["usage"] = {"weights": "kept", **clicks.usage()}
     measured["common"] = common_share(model, whole)
     if config.n_intents > 1 and whole.n_items <= FEW_ITEMS:
         ranks["cluster"], ranks["clicks"] = cluster_by_item(model, whole)
@@ -82,7 +85,6 @@ def run_job(
         "best_epoch": history.best_epoch,
         "stopped_by": history.stopped_by,
         "curve": [_short(epoch) for epoch in history.epochs],
-        "usage": {k: history.epochs[-1][k] for k in ("hard_usage", "soft_usage")},
         **measured,
     }
     write_json_atomic(folder / f"{job.name}.json", result)
@@ -266,41 +268,74 @@ def common_share(model: Any, split: Split, n_users: int = 500) -> float:
     return float(n.mean(0).square().sum() / n.square().sum(1).mean())
 
 
+@dataclass(frozen=True)
+class Clicks:
+    """p_{k|i} of training clicks, by a model in evaluation mode.
+
+    users, places : (n,) whose click, and the how-manieth of that user, from 0.
+    cluster : (n, K), rows sum to 1.
+    """
+
+    users: Array
+    places: Array
+    cluster: Array
+
+    def clean(self, world: synthetic.World) -> "Clicks":
+        """Without the clicks of a world that noise replaced."""
+        kept = ~world.is_noise[self._in(world)]
+        return Clicks(self.users[kept], self.places[kept], self.cluster[kept])
+
+    def usage(self) -> dict[str, list[float]]:
+        """Share of the clicks that each prototype gets: those where its p_{k|i} is the
+        largest (hard), and the mean of p_{k|i} (soft)."""
+        won = np.bincount(self.cluster.argmax(1), minlength=self.cluster.shape[1])
+        soft = self.cluster.mean(0, dtype=np.float64)
+        return {
+            "hard_usage": [round(float(x), 4) for x in won / len(self.cluster)],
+            "soft_usage": [round(float(x), 4) for x in soft],
+        }
+
+    def intention(self, world: synthetic.World) -> Array:
+        """(n,) the true intention behind each click."""
+        return world.intention_of_click[self._in(world)]
+
+    def _in(self, world: synthetic.World) -> Array:
+        return world.interactions.offsets[self.users] + self.places
+
+
+@torch.no_grad()
+def read_clicks(model: Any, train: Interactions, chunk: int = 512) -> Clicks:
+    """p_{k|i} of each user's latest max_len training clicks, user after user."""
+    who = np.flatnonzero(train.lengths)
+    users, places, cluster = [], [], []
+    for some in (who[first : first + chunk] for first in range(0, len(who), chunk)):
+        lengths = np.minimum(train.lengths[some], model.max_len)
+        inside = np.arange(lengths.max()) < lengths[:, None]  # (B, T)
+        row, column = np.nonzero(inside)
+        place = column + (train.lengths[some] - lengths)[row]
+        items = np.zeros(inside.shape, np.int64)
+        items[inside] = train.items[train.offsets[some[row]] + place]
+        read = model.encode(torch.from_numpy(items), torch.from_numpy(lengths))
+        users.append(some[row])
+        places.append(place)
+        cluster.append(read.cluster.numpy()[inside])
+    return Clicks(*(np.concatenate(parts) for parts in (users, places, cluster)))
+
+
 def cluster_by_item(model: Any, split: Split) -> tuple[Array, Array]:
     """(M + 1, K) mean p_{k|i} over an item's training clicks, (M + 1, K) clicks won."""
     size = split.n_items + 1, model.config.n_intents
     total, won = np.zeros(size), np.zeros(size, np.int64)
-    with torch.no_grad():
-        for clicks in split.train:
-            items = clicks[-model.max_len :]
-            if not len(items):
-                continue
-            rows = torch.from_numpy(items.copy())[None]
-            p = model.encode(rows, torch.tensor([len(items)])).cluster[0].numpy()
-            np.add.at(total, items, p)
-            np.add.at(won, (items, p.argmax(1)), 1)
+    clicks = read_clicks(model, split.train)
+    items = split.train.items[split.train.offsets[clicks.users] + clicks.places]
+    np.add.at(total, items, clicks.cluster)
+    np.add.at(won, (items, clicks.cluster.argmax(1)), 1)
     return (total / np.maximum(won.sum(1, keepdims=True), 1)).astype(np.float32), won
 
 
-def intention_agreement(model: Any, world: synthetic.World) -> dict[str, Any]:
-    """How well the strongest intention of each training click names the true one.
-
-    Clicks that noise replaced are left out: their item says nothing of the intention.
-    """
-    split = dm.leave_one_out(world.interactions)
-    truth, found = [], []
-    with torch.no_grad():
-        for user in range(split.n_users):
-            clicks = split.train[user][: model.max_len]
-            if not len(clicks):
-                continue
-            items = torch.from_numpy(clicks.copy())[None]
-            cluster = model.encode(items, torch.tensor([len(clicks)])).cluster[0]
-            _, intention, is_noise = world.of_user(user)
-            kept = ~is_noise[: len(clicks)]
-            found.append(cluster.argmax(1).numpy()[kept])
-            truth.append(intention[: len(clicks)][kept])
-    return dm.evaluation.agreement(np.concatenate(truth), np.concatenate(found))
+def intention_agreement(clicks: Clicks, world: synthetic.World) -> dict[str, Any]:
+    """How well the strongest prototype of each click names its true intention."""
+    return dm.evaluation.agreement(clicks.intention(world), clicks.cluster.argmax(1))
 
 
 def _short(epoch: dict[str, Any]) -> dict[str, Any]:
