@@ -353,7 +353,10 @@ def read_ml_100k_wheel(path: Path) -> Interactions:
 
 
 def read_ml_1m_zip(path: Path) -> Interactions:
-    """GroupLens's ml-1m.zip: `::`-separated ratings.dat and movies.dat, all ratings."""
+    """GroupLens's ml-1m.zip: `::`-separated ratings.dat and movies.dat, all ratings.
+
+    Ties in time stay in the order of ratings.dat, which is not that of film numbers.
+    """
     with zipfile.ZipFile(path) as archive:
         text = _member(archive, "ratings.dat").read().replace("::", "\t")
         ratings = _ratings(io.StringIO(text), "\t")
@@ -362,11 +365,17 @@ def read_ml_1m_zip(path: Path) -> Interactions:
 
 
 def read_movielens_csv_zip(path: Path) -> Interactions:
-    """GroupLens's ml-20m.zip and ml-latest-small.zip: ratings.csv and movies.csv."""
+    """GroupLens's ml-20m.zip and ml-latest-small.zip: ratings.csv and movies.csv.
+
+    Many ratings of a user share a second, and the file lists them by film number, which
+    has a meaning (old films have low ones). So ties are put into an order drawn from
+    user and film: the same at every reading and for any order of the lines, without a
+    meaning, and unlike the order of anybody else who uses the set.
+    """
     with zipfile.ZipFile(path) as archive:
         ratings = _ratings(_member(archive, "ratings.csv", "utf-8"), ",", skip=1)
         rows = list(csv.reader(_member(archive, "movies.csv", "utf-8")))[1:]
-    return from_ratings(*ratings, _movie_facts(rows))
+    return from_ratings(*ratings, _movie_facts(rows), mix_ties=True)
 
 
 def read_steam(path: Path) -> Interactions:
@@ -400,12 +409,18 @@ def from_ratings(
     times: np.ndarray,
     facts: Facts,
     named_users: bool = True,
+    mix_ties: bool = False,
 ) -> Interactions:
-    """Every rating is a click. Users by number, clicks by time, ties in file order;
-    items numbered from 1 in the order of their published ids."""
+    """Every rating is a click. Users by number, clicks by time; items numbered from 1
+    in the order of their published ids.
+
+    mix_ties : clicks of one user at one time stand in an order drawn from user and
+        item; without it, in file order, which may have a meaning.
+    """
     if len(users) == 0:
         raise ValueError("no ratings are left")
-    order = np.lexsort((times, users))  # stable: by user, then by time
+    tie = _scrambled(users, items) if mix_ties else np.arange(len(users))
+    order = np.lexsort((tie, times, users))
     published, item_of_click = np.unique(items, return_inverse=True)
     names, lengths = np.unique(users, return_counts=True)
     known = [facts.get(item, ("", ())) for item in published.tolist()]
@@ -417,6 +432,16 @@ def from_ratings(
         user_names=[str(name) for name in names.tolist()] if named_users else None,
         item_categories=[(), *(genres for _, genres in known)],
     )
+
+
+def _scrambled(users: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """(n,) uint64 that look drawn at random: the mixing of splitmix64 (Steele, Lea and
+    Flood, OOPSLA 2014) of each (user, item)."""
+    x = users.astype(np.uint64) << np.uint64(32) ^ items.astype(np.uint64)
+    x += np.uint64(0x9E3779B97F4A7C15)  # wraps around
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
 
 
 def _member(
@@ -536,7 +561,7 @@ _DATASETS = (
     ),
     _movielens(
         "ml-20m",
-        "MovieLens 20M, all ratings",
+        "MovieLens 20M, all ratings; ties in time in a drawn order",
         ("ml-20m.zip", _ML_20M, read_movielens_csv_zip),
         (138_493, 26_744, None),
     ),
@@ -558,7 +583,8 @@ _DATASETS = (
     ),
     _movielens(
         "ml-latest-small",
-        "MovieLens latest, small; it changes, so results on it do not last",
+        "MovieLens latest, small; ties in time in a drawn order; it changes, so "
+        "results on it do not last",
         ("ml-latest-small.zip", "published", read_movielens_csv_zip),
         (None, None, None),
     ),

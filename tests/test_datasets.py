@@ -446,11 +446,51 @@ def test_movielens_csv_zip(tmp_path: Path, newline: str) -> None:
         },
     )
     interactions = read_movielens_csv_zip(path)
-    assert rows(interactions) == [[1, 2], [3, 1]]
+    assert [sorted(row) for row in rows(interactions)[:1]] == [[1, 2]]  # a tie
+    assert rows(interactions)[1] == [3, 1]
     assert interactions.user_names == ("3", "7")
     names = ("", "Piano, The (1993)", "Amélie (2001)", "Innocence (2014)")
     assert interactions.item_names == names
     assert interactions.item_categories == ((), ("Drama", "Romance"), ("Comedy",), ())
+
+
+def test_ties_of_the_csv_sets_do_not_follow_film_numbers(tmp_path: Path) -> None:
+    """ratings.csv lists a user's films by number; a second holds many of them."""
+    rng = np.random.default_rng(0)
+    lines = [  # 40 users, 30 films each in rising order, in three seconds
+        f"{user},{film},4.0,{1000 + second}"
+        for user in range(1, 41)
+        for film, second in zip(
+            sorted(rng.choice(200, 30, replace=False) + 1),
+            rng.integers(0, 3, 30),
+            strict=True,
+        )
+    ]
+    seconds = {tuple(map(int, ln.split(",")[:2])): int(ln[-4:]) for ln in lines}
+    movies = ["movieId,title,genres", *(f"{j},{j},Drama" for j in range(1, 201))]
+
+    def read(name: str, ratings: list[str]) -> Interactions:
+        text = "\n".join(["userId,movieId,rating,timestamp", *ratings, ""])
+        members = {"m/ratings.csv": text, "m/movies.csv": "\n".join([*movies, ""])}
+        encoded = {name: text.encode() for name, text in members.items()}
+        return read_movielens_csv_zip(make_zip(tmp_path / name, encoded))
+
+    found = read("a.zip", lines)
+    rises, ties = 0, 0
+    firsts = []
+    for user, row in enumerate(rows(found), 1):
+        films = [int(found.item_names[item]) for item in row]
+        times = [seconds[user, film] for film in films]
+        assert times == sorted(times)  # different times are never swapped
+        firsts.append(films[0] == min(f for f in films if seconds[user, f] == times[0]))
+        for n in range(29):
+            ties += times[n] == times[n + 1]
+            rises += times[n] == times[n + 1] and films[n] < films[n + 1]
+    assert ties > 1000
+    assert 0.45 < rises / ties < 0.55  # in file order it would be 1
+    assert sum(firsts) < 12
+    shuffled = [lines[i] for i in rng.permutation(len(lines))]
+    assert rows(read("b.zip", shuffled)) == rows(found)
 
 
 def steam_line(user: str, product: str, day: str) -> str:
