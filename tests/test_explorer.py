@@ -170,6 +170,10 @@ def test_one_sentence_for_what_cannot_be_shown(model, world):
         dm.explorer.show(model, other)
     with pytest.raises(dm.DisrecError, match="item 41 in 'the start' is unknown"):
         dm.explorer.show(model, start=[1, 41])
+    with pytest.raises(dm.DisrecError, match="at_least needs data"):
+        dm.explorer.show(model, at_least=5)
+    with pytest.raises(dm.DisrecError, match="at_least must be a whole number"):
+        dm.explorer.show(model, at_least=0.5)
     for bad in (0, 1.5, "a"):
         with pytest.raises(dm.DisrecError, match="an item in 'bad' must be a whole"):
             dm.explorer.show(model, start={"bad": [bad]})

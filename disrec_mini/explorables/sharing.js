@@ -5,13 +5,27 @@ var n = data.n, longest = data.max_len;
 var chart = make("div", {});
 var said = make("p", {role: "status", class: "note"});
 
+// A user longer than longest + 1 clicks is cut into windows that share one click; every
+// pair lies inside one window.
+function windows() {
+  var sizes = [];
+  for (var left = n - 1; left > 0; left -= longest)
+    sizes.push(Math.min(left, longest) + 1);
+  return sizes;
+}
+
+function counted(number, noun) {
+  return number.toLocaleString("en") + " " + noun + (number === 1 ? "" : "s");
+}
+
 function draw() {
-  n = Math.min(n, longest + 1);
-  var pairs = n - 1;
+  var pairs = n - 1, sizes = windows();
   var rows = [
     ["each pair alone, padded to " + longest, 2 * pairs * longest],
-    ["each pair alone, no padding", pairs * n], // past t, future n - t
-    ["shared by all pairs", 2 * (n - 1)],
+    // in a window of m clicks: m - 1 pairs, past t and future m - t
+    ["each pair alone, no padding",
+      sizes.reduce(function (sum, m) { return sum + (m - 1) * m; }, 0)],
+    ["shared by all pairs of a window", 2 * pairs],
   ];
   var most = rows[0][1];
   chart.textContent = "";
@@ -20,10 +34,13 @@ function draw() {
     var bar = make("div", {style: "height:1.1rem;border-radius:3px;width:" + share +
       "%;background:" + tools.colour(i)});
     chart.append(make("p", {style: "margin:.5rem 0 .15rem"},
-      row[0] + ": " + row[1].toLocaleString("en") + " clicks read"), bar);
+      row[0] + ": " + counted(row[1], "click") + " read"), bar);
   });
-  said.textContent = "A user with " + n + " clicks has " + pairs + " pairs. Sharing reads " +
-    (rows[1][1] / rows[2][1]).toFixed(1) + " times fewer clicks than pairs alone, and " +
+  said.textContent = "A user with " + counted(n, "click") + " has " +
+    counted(pairs, "pair") +
+    (sizes.length > 1 ? ", in " + sizes.length + " windows" : "") +
+    ". Sharing reads " + (rows[1][1] / rows[2][1]).toFixed(1) +
+    " times fewer clicks than pairs alone, and " +
     (rows[0][1] / rows[2][1]).toFixed(1) + " times fewer than padded pairs.";
 }
 

@@ -31,6 +31,7 @@ def show(
     *,
     start: Start = None,
     noun: str = "item",
+    at_least: int = 0,
     half: bool = True,
     label: str = "",
     caption: str = "",
@@ -45,6 +46,8 @@ def show(
     start : item ids of the first sequence, oldest first, or several as {name: ids},
         of which the first is shown first. Else users of `data`, else nothing.
     noun : what an item is called, such as "film".
+    at_least : items with fewer clicks in `data` are not listed as recommendations,
+        since hardly anything was learned of them; the page says so.
     half : weights as float16, half the size; float32 where float16 cannot hold them.
     label : for readers who do not see it. caption : HTML shown below.
 
@@ -54,8 +57,12 @@ def show(
     """
     clicks = data.interactions if isinstance(data, World) else data
     _check(model, clicks)
+    at_least = check_whole(at_least, "at_least", 0)
+    if at_least and (clicks is None or clicks.counts().max() < at_least):
+        raise DisrecError("at_least needs data in which some item has so many clicks.")
     page = {
         "noun": noun,
+        "least": at_least,
         **_packed_model(model, half),
         "names": (clicks and clicks.item_names) or model.item_names,
         "counts": None if clicks is None else packed(clicks.counts(), "int32"),

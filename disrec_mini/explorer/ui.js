@@ -7,6 +7,7 @@ const run = makeModel(data.settings, Object.fromEntries(
   Object.entries(data.weights).map(([name, packed]) => [name, tools.array(packed)])));
 const counts = data.counts ? tools.array(data.counts) : null;
 const all = Array.from({length: M}, (_, i) => i + 1);
+const offered = all.filter((j) => !data.least || counts[j] >= data.least);
 let clicks = data.examples.length ? data.examples[0][1].slice() : [];
 let recommended = null; // the ten best before the last change
 let focus = null; // data-key of the control that should have the focus after a change
@@ -214,10 +215,11 @@ function remover(n) {
     onclick: () => change(rest, "remove-" + Math.min(n, rest.length - 1))}, "×");
 }
 
-// unseen items by falling score, equal ones by number
+// unseen items by falling score, equal ones by number; too rarely clicked ones left out
 function ranking(scores) {
   const seen = new Set(clicks);
-  return all.filter((j) => !seen.has(j)).sort((a, b) => scores[b] - scores[a] || a - b);
+  return offered.filter((j) => !seen.has(j))
+    .sort((a, b) => scores[b] - scores[a] || a - b);
 }
 
 function itemList(items, key, extra) {
@@ -232,7 +234,7 @@ function gathered(items) {
     shares.set(name, (shares.get(name) || 0) + 1 / items.length)));
   return [...shares].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
 }
-const usual = new Map(data.categories ? gathered(all) : []);
+const usual = new Map(data.categories ? gathered(offered) : []);
 
 function card(out, k, share) {
   const ranked = ranking(out.scores[k]);
@@ -241,7 +243,7 @@ function card(out, k, share) {
   const box = make("div", {class: "lane", style: "--c:" + colour(k), role: "group",
     "aria-label": learned(k)},
     make("p", {}, make("strong", {}, chip(k, learned(k))), matched || ""),
-    make("p", {class: "note"}, percent(share) + " of these clicks"),
+    make("p", {class: "note"}, percent(share) + " of the weight"),
     itemList(ranked.slice(0, TOP_EACH), "card-" + k + "-", (j) =>
       [trueOf(j), make("span", {class: "score"}, fixed(out.scores[k][j]))]));
   if (data.categories) {
@@ -283,7 +285,9 @@ const each = section("What each intention would recommend",
   "Every intention sums up the clicks as a vector $φ^(k)$, each click counted " +
   "$p_k|i$ $p_i$ times. An item's score is how well its vector $h_j$ fits: " +
   "$h_j$ · $φ^(k)$ / √$D$." + (data.categories ? " Bars: categories of the first " +
-  GATHERED + " that an intention recommends; the tick is the share among all." : ""));
+  GATHERED + " that an intention recommends; the tick is the share among all." : "") +
+  (data.least ? " Not listed, here and below: " + count(M - offered.length, noun) +
+  " with fewer than " + data.least + " clicks in the data." : ""));
 const final = section("What is recommended",
   "An item keeps the best of its " + (K > 1 ? K + " scores, max over $k$" : "scores") +
   ": one intention that wants it is enough. " + (truth ? "Round: the learned " +

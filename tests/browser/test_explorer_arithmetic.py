@@ -241,6 +241,17 @@ def test_recommendations_are_the_models(show, films):
     assert shares == [f"{p:.2f}" for p in wanted]
 
 
+def test_items_that_too_few_clicked_are_not_listed(show, films):
+    model, clicks = films  # item j has 41 - j clicks
+    page = show(dm.explorer.show(model, clicks, start=[2, 9], at_least=21))
+    order = model.recommend([2, 9], 40)
+    assert max(order[:10]) > 20  # without the rule such items would be listed
+    assert ten(page) == [TITLES[j] for j in order if j <= 20][:10]
+    listed = page.locator(".lane .add").all_text_contents()
+    assert set(listed) <= {f"+ add {title}" for title in TITLES[1:21]}
+    assert "20 items with fewer than 21 clicks" in page.inner_text("body")
+
+
 def test_add_move_remove_and_clear(show, films):
     page = show(dm.explorer.show(*films, start=[2, 1]))
     status = page.locator(".status")
