@@ -178,7 +178,7 @@ def test_the_untouched_release_fails_exactly_its_questions(assignment, tmp_path)
 
 
 def spoiled():
-    """{student: what is handed in}: twenty submissions of assignment 1, spoiled."""
+    """{student: what is handed in}: submissions of assignment 1, most spoiled."""
 
     def changed(change):
         notebook = source("01_metrics")
@@ -209,6 +209,17 @@ def spoiled():
         n.cells.remove(c["test_ranks"])
         n.cells.insert(2, c["test_ranks"])
 
+    def move_answer(n, c):
+        n.cells.remove(c["ranks"])
+        n.cells.append(c["ranks"])
+
+    def reverse(n, c):
+        n.cells.reverse()
+
+    def add_own(n, c):
+        own = nbformat.v4.new_code_cell("ranks_of_two = ranks(torch.eye(2), [0, 1])")
+        n.cells.insert(n.cells.index(c["ranks"]) + 1, own)
+
     def skip(n, c):
         c["test_ranks"].update(source="# NBVAL_SKIP\nassert False")
         c["test_ranks"].metadata["tags"] = ["nbval-skip", "raises-exception"]
@@ -231,6 +242,9 @@ def spoiled():
         "renamed": changed(rename),
         "forgotten": changed(forget),
         "moved": changed(move_up),
+        "moved_answer": changed(move_answer),
+        "reversed": changed(reverse),
+        "own_cell": changed(add_own),
         "deleted_asserts": replace("test_ranks", "print('all fine')"),
         "skipped": changed(skip),
         "wrong": replace("ranks", wrong),
@@ -240,7 +254,8 @@ def spoiled():
     }  # fmt: skip
 
 
-def test_twenty_spoiled_submissions_each_get_their_row(tmp_path):
+def test_spoiled_submissions_each_get_their_row(tmp_path):
+    """Every row of the table in course.md but the last loop, which has its own test."""
     folder = tmp_path / "submitted"
     folder.mkdir()
     for student, text in spoiled().items():
@@ -261,10 +276,10 @@ def test_twenty_spoiled_submissions_each_get_their_row(tmp_path):
 
     whole = found["right"]["earned"]
     kept = "nested", "missing_check", "missing_setup", "deleted_asserts", "renamed"
+    kept += "moved", "moved_answer", "reversed", "own_cell"
     for student in kept:
         assert found[student]["earned"] == whole == found[student]["possible"], student
-    for student in ("moved", "skipped"):
-        assert found[student]["possible"] == whole, student
+    assert found["skipped"]["possible"] == whole
     for student in ("not_json", "other_json", "empty", "essay", "nothing"):
         assert "not a notebook" in found[student]["problem"], student
     assert found["untouched"]["earned"] == 0
@@ -295,24 +310,87 @@ def test_twenty_spoiled_submissions_each_get_their_row(tmp_path):
     assert ET.parse(tmp_path / "j.xml").getroot().tag == "testsuites"
 
 
-def test_nbgrader_grades_the_same(tmp_path):
-    """`nbgrader generate_assignment` and `autograde`, as an instructor runs them."""
+def test_a_loop_that_swallows_the_interrupt_costs_what_comes_after(tmp_path):
+    """course.md says so; a wrong promise would cost a student's trust."""
+    notebook = source("01_metrics")
+    cells = cells_by_id(notebook)
+    cells[
+        "ranks"
+    ].source += "\n\n\nwhile True:\n    try:\n        pass\n    except:\n        pass\n"
+    path = tmp_path / "stuck.ipynb"
+    path.write_text(nbformat.writes(notebook), encoding="utf-8")
+    found = grade(path, tmp_path, "--timeout", 2, "--minutes", 0.5)["stuck"]
+    earned = {q["id"]: q["earned"] for q in found["questions"]}
+    before = list(earned)[: list(earned).index("test_ranks")]
+    assert found["earned"] == sum(earned[q] for q in before) < found["possible"] - 3
+    assert all(earned[q] > 0 for q in before)
+
+
+def test_every_question_graded_by_hand_has_its_rubric():
+    """One row for each part, and what earns nothing, half, and all of it."""
+    for assignment in NAMES:
+        for notebook in (source(assignment), release(assignment)):
+            for n, cell in enumerate(notebook.cells):
+                about = cell.metadata.get("nbgrader", {})
+                if not (about.get("grade") and about["solution"]):
+                    continue
+                above = notebook.cells[n - 1].source
+                head, *rows = above[above.index("| | 0") :].splitlines()
+                assert head.count("|") >= 5, about["grade_id"]
+                assert len([r for r in rows[1:] if r.startswith("| ")]) >= 1
+
+
+def test_the_study_measures_the_same_people_with_every_seed(monkeypatch):
+    """Question 1 averages each user's gain over the seeds: user u must be one person."""
+    import torch
+
+    import disrec_mini as dm
+
+    names = {"dm": dm, "torch": torch}
+    exec(cells_by_id(source("05_study"))["study"].source, names)
+    seen = []
+    measure = dm.evaluate
+    monkeypatch.setattr(dm, "fit", lambda *_, **__: None)
+    monkeypatch.setattr(
+        dm,
+        "evaluate",
+        lambda m, split, **k: seen.append(split) or measure(m, split, **k),
+    )
+    for seed in (0, 1):
+        assert len(names["run"](seed, noise=0.4)) == 400
+    first, second = ([s.train.items.tolist(), s.test_items.tolist()] for s in seen)
+    assert first == second
+
+
+def recipe():
+    """The lines of course.md that call nbgrader, without comments and the extension."""
+    text = (FOLDER.parent / "course.md").read_text(encoding="utf-8")
+    block = text[text.index("## With nbgrader") :].split("```")[1]
+    lines = [line.split("#")[0].split() for line in block.strip().splitlines()]
+    return [ln[1:] for ln in lines if ln[0] == "nbgrader" and ln[1] != "formgrade"]
+
+
+def test_nbgrader_grades_the_same_by_the_recipe(tmp_path):
+    """The commands of course.md, in a copy of the folder as it is in the repository."""
     pytest.importorskip("nbgrader")
     course = tmp_path / "course"
-    shutil.copytree(FOLDER / "source" / "01_metrics", course / "source" / "01_metrics")
-    shutil.copy(FOLDER / "nbgrader_config.py", course)
+    shutil.copytree(FOLDER, course, ignore=shutil.ignore_patterns("0[2-9]_*"))
+    assert (course / "release" / "01_metrics").is_dir()
+    generate, autograde = recipe()
+    assert generate[:2] == ["generate_assignment", "01_metrics"]
+    assert autograde[:2] == ["autograde", "01_metrics"]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     words = dict(
         cwd=course, env={**os.environ, "PATH": path}, check=True, capture_output=True
     )
     start = [sys.executable, "-m", "nbgrader"]
-    subprocess.run([*start, "generate_assignment", "01_metrics", "--create"], **words)
+    subprocess.run([*start, *generate], **words)
     texts = spoiled()
     for student in ("right", "untouched", "wrong", "deleted_asserts"):
         mine = course / "submitted" / student / "01_metrics"
         mine.mkdir(parents=True)
         (mine / "01_metrics.ipynb").write_text(texts[student], encoding="utf-8")
-    subprocess.run([*start, "autograde", "01_metrics", "--create"], **words)
+    subprocess.run([*start, *autograde], **words)
     from nbgrader.api import Gradebook
 
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:

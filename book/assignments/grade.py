@@ -123,7 +123,7 @@ def restored(notebook: Notebook, original: Notebook) -> tuple[Notebook, set[str]
     order = [grade_id(c) for c in original["cells"] if grade_id(c)]
     cells: list[Notebook] = []
     seen: set[str] = set()
-    for cell in notebook["cells"]:
+    for cell in _in_order(notebook["cells"], order):
         key = grade_id(cell)
         if key in seen and key in locked:
             continue  # a second copy of a check
@@ -144,6 +144,19 @@ def restored(notebook: Notebook, original: Notebook) -> tuple[Notebook, set[str]
         "nbformat_minor": 4,
     }
     return made, answers - seen
+
+
+def _in_order(cells: list[Notebook], order: list[str]) -> list[Notebook]:
+    """The assignment's own cells in its order; what stands below one moves with it."""
+    chunks: list[tuple[int, list[Notebook]]] = [
+        (-1, [])
+    ]  # what comes first stays first
+    for cell in cells:
+        if grade_id(cell) in order:
+            chunks.append((order.index(grade_id(cell)), []))
+        chunks[-1][1].append(cell)
+    chunks.sort(key=lambda chunk: chunk[0])
+    return [cell for _, chunk in chunks for cell in chunk]
 
 
 def _bare(cell: Notebook) -> Notebook:

@@ -10,6 +10,16 @@ def cluster(z, prototypes):
         e = torch.exp(s - s.max())
         rows.append(e / e.sum())
     return torch.stack(rows)
+# %% right cluster: torch's layer norm with its own epsilon
+def cluster(z, prototypes):
+    D = z.shape[-1]
+    LN = lambda x: torch.nn.functional.layer_norm(x, (D,))
+    return (LN(z) @ LN(prototypes).T / D**0.5).softmax(dim=-1)
+# %% right cluster: torch's layer norm as a module
+def cluster(z, prototypes):
+    D = z.shape[-1]
+    LN = torch.nn.LayerNorm(D, dtype=z.dtype)
+    return (LN(z) @ LN(prototypes).T / D**0.5).softmax(dim=-1)
 # %% right cluster: einsum, numpy at the end
 def cluster(z, prototypes):
     s = torch.einsum("td,kd->tk", layer_norm(z), layer_norm(prototypes))
@@ -140,6 +150,16 @@ def summarise(z, p, w, beta_past, beta_future, role):
             total = total + p[i, k] * w[i] * z[i]
         rows.append(total)
     return layer_norm(torch.stack(rows))
+# %% right summarise: torch's layer norm with its own epsilon
+def summarise(z, p, w, beta_past, beta_future, role):
+    beta = {"past": beta_past, "future": beta_future}[role]
+    total = beta + torch.einsum("ik,i,id->kd", p, w, z)
+    return torch.nn.functional.layer_norm(total, total.shape[-1:])
+# %% right summarise: torch's layer norm as a module
+def summarise(z, p, w, beta_past, beta_future, role):
+    beta = {"past": beta_past, "future": beta_future}[role]
+    norm = torch.nn.LayerNorm(z.shape[-1], elementwise_affine=False)
+    return norm(beta + torch.einsum("ik,i,id->kd", p, w, z))
 # %% right summarise: weigh the clicks first
 def summarise(z, p, w, beta_past, beta_future, role):
     weighed = z * w.unsqueeze(1)
@@ -191,6 +211,16 @@ def prefix_weights(keys, queries):
 
 def prefixes(z, p, W, beta):
     return torch.stack([layer_norm(beta + (p * row[:, None]).T @ z) for row in W])
+# %% right prefixes: torch's layer norm with its own epsilon
+def prefix_weights(keys, queries):
+    T, D = keys.shape
+    scores = queries @ keys.T / D**0.5
+    return scores.masked_fill(torch.ones(T, T).triu(1).bool(), -torch.inf).softmax(-1)
+
+
+def prefixes(z, p, W, beta):
+    total = beta + torch.einsum("ti,ik,id->tkd", W, p, z)
+    return torch.nn.LayerNorm(z.shape[-1], elementwise_affine=False)(total)
 # %% right prefixes: an added mask
 def prefix_weights(keys, queries):
     T, D = keys.shape
