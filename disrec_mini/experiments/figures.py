@@ -1,7 +1,7 @@
 """Stored reports as tables and figures, for chapters and the page of evidence.
 
-Two kinds of uncertainty, never mixed: over users (95 %, bootstrap) and over seeds
-(lowest to highest).
+Two kinds of uncertainty, never mixed: over users (95 %, bootstrap) and over seeds (of a
+mean: lowest to highest; of a difference: 95 %, Student's t).
 """
 
 from collections.abc import Mapping, Sequence
@@ -49,7 +49,8 @@ def beside_paper(
 def differences(
     made: dict[str, Any], pairs: Mapping[str, str], metrics: Sequence[str]
 ) -> str:
-    """Markdown: paired differences, each with interval, seeds and verdict.
+    """Markdown: paired differences; below each its 95 % intervals, over users by
+    bootstrap and over seeds by Student's t, and the verdict.
 
     pairs : {label: "b - a" as in the report}.
     """
@@ -64,10 +65,11 @@ def differences(
 
 
 def _difference(d: dict[str, Any]) -> str:
-    seeds = f"{min(d['seeds']):+.4f} to {max(d['seeds']):+.4f}, {len(d['seeds'])} seeds"
-    low, high = d["interval"]
-    text = f"**{d['mean']:+.4f}** <br>{low:+.4f} to {high:+.4f} <br>{seeds}"
-    return f"{text} <br>{d['verdict']}".replace("-", "\N{MINUS SIGN}")
+    n = len(d["seeds"])
+    over = {"users": d["interval"], f"{n} seeds": d.get("t_interval")}
+    lines = [f"**{d['mean']:+.4f}**"]
+    lines += [f"{who} {x[0]:+.4f} to {x[1]:+.4f}" for who, x in over.items() if x]
+    return " <br>".join([*lines, d["verdict"]]).replace("-", "\N{MINUS SIGN}")
 
 
 def curve(
@@ -85,10 +87,14 @@ def curve(
         axes.plot([x, x], [m["low"], m["high"]], color=color, lw=1)
 
 
-def forest(rows: Mapping[str, dict[str, Any]], xlabel: str) -> Any:
-    """One paired difference a line: dot, thick bar over users, thin bar over seeds.
+def forest(
+    rows: Mapping[str, dict[str, Any]], xlabel: str, paper: float | None = None
+) -> Any:
+    """One paired difference a line: its mean (dot), each seed (tick), 95 % over users
+    (thick bar) and, with three seeds or more, 95 % over seeds (thin bar).
 
-    rows : {label: an entry of a report's differences}.
+    rows : {label: an entry of a report's differences}. paper : what the paper says the
+    difference is, a dotted line.
     """
     import matplotlib.pyplot as plt
 
@@ -99,9 +105,13 @@ def forest(rows: Mapping[str, dict[str, Any]], xlabel: str) -> Any:
     for y, d in enumerate(rows.values()):
         color = colors.get(d["verdict"], INTENTIONS[7])
         axes.plot(d["interval"], [y, y], color=color, lw=5, alpha=0.4)
-        axes.plot([min(d["seeds"]), max(d["seeds"])], [y, y], color=color, lw=1)
+        axes.plot(d["seeds"], [y] * len(d["seeds"]), "|", color=color, ms=7)
+        if "t_interval" in d:
+            axes.plot(d["t_interval"], [y, y], color=color, lw=1)
         axes.plot(d["mean"], y, "o", color=color, ms=5)
     axes.axvline(0, color=INK, lw=0.8)
+    if paper is not None:
+        axes.axvline(paper, color=INK, lw=0.8, ls=":")
     axes.set_yticks(range(len(rows)), list(rows))
     axes.invert_yaxis()
     axes.locator_params(axis="x", nbins=5)

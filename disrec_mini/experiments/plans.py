@@ -404,11 +404,14 @@ CONTRASTS: dict[str, list[tuple[str, str]]] = {
         ("variant1", "variant0"),
         ("variant1", "variant2"),
         ("variant1", "variant3"),
+        ("variant2", "variant0"),  # the paper's "in latent space, not item by item"
+        ("variant3", "variant0"),
         ("k4-variant1", "k4-variant0"),
         ("variant1", "k4-variant1"),
     ],
     "ablation-paper": [("paper-variant1", f"paper-variant{v}") for v in (0, 2, 3)]
-    + [("paper-long-variant1", "paper-long-variant0")],
+    + [("paper-long-variant1", "paper-long-variant0")]
+    + [(f"paper-variant{v}", "paper-long-variant0") for v in (2, 3)],
     "noise": [(f"noise{r}-variant1", f"noise{r}-variant0") for r in RATES]
     + [("k4-noise30-variant1", "k4-noise30-variant0")],
     "films": [(f"{arm}seq2item", f"{arm}both") for arm in ("", "long-k1-", "long-k4-")],

@@ -7,6 +7,7 @@ commits they came from.
 
 import importlib.metadata
 import json
+import math
 import tempfile
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -79,7 +80,8 @@ def _log(groups: dict[str, list[Row]]) -> list[dict[str, Any]]:
 
 
 def _summary(rows: list[Row], folder: Path) -> dict[str, Any]:
-    """n seeds, and for each metric its mean, the extremes over seeds (low, high), each
+    """The seeds; `at_cap`, how many of them validated best at the last epoch they were
+    allowed; and for each metric its mean, the extremes over seeds (low, high), each
     seed's value, and where ranks are stored `users`: the 95 % bootstrap interval over
     users of the mean over seeds."""
     values: dict[str, list[float]] = {}
@@ -95,6 +97,7 @@ def _summary(rows: list[Row], folder: Path) -> dict[str, Any]:
     return {
         "job": rows[0]["job"],
         "seeds": [row["seed"] for row in rows],
+        "at_cap": sum(row["best_epoch"] == row["job"]["epochs"] for row in rows),
         "commits": sorted({str(row["git"]) for row in rows}),
         "metrics": {
             metric: {
@@ -150,10 +153,10 @@ def differences(a: list[Row], b: list[Row], folder: Path) -> dict[str, Any]:
 
     For each metric: `mean` over seeds and users; `users`, its standard error over users
     (each user's difference is first averaged over seeds); `interval`, 95 %, by
-    bootstrap over users; `seeds`, the difference of each seed; `verdict`, by the rule
-    of book/results/README.md: "more" or "less" with three seeds or more, all of the
-    same sign, and a mean beyond twice both standard errors, else "not told apart";
-    "too few seeds" with fewer.
+    bootstrap over users; `seeds`, the difference of each seed; with three seeds or
+    more `t_interval`, 95 %, by Student's t over seeds. `verdict`, by the rule of
+    book/results/README.md: "more" or "less" where both intervals leave out zero, else
+    "not told apart"; "too few seeds" with fewer than three.
     """
     gains: dict[str, list[Array]] = {}
     both = sorted({r["seed"] for r in a} & {r["seed"] for r in b})
@@ -219,6 +222,11 @@ def _per_user(rows: list[Row], seed: int, folder: Path) -> dict[str, Array]:
     return found
 
 
+# quantile .975 of Student's t for 1, 2, ... degrees of freedom (0 has none); more than
+# nine count as nine, which errs towards "not told apart"
+T_975 = (math.nan, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+
+
 def difference(gains: list[Array]) -> dict[str, Any]:
     """One entry of `differences`, from gains (users,), one array for each seed.
 
@@ -235,10 +243,15 @@ def difference(gains: list[Array]) -> dict[str, Any]:
     if n < 3:
         return {**found, "verdict": "too few seeds"}
     spread = float(each.std(ddof=1) / np.sqrt(n))
-    same = bool(np.all(each > 0) or np.all(each < 0))
-    clear = same and abs(mean) > 2 * max(users, spread)
-    verdict = ("more" if mean > 0 else "less") if clear else "not told apart"
-    return {**found, "seeds_error": spread, "verdict": verdict}
+    reach = T_975[min(n - 1, len(T_975) - 1)] * spread
+    found |= {"seeds_error": spread, "t_interval": [mean - reach, mean + reach]}
+    both = (found["interval"], found["t_interval"])
+    verdict = "not told apart"
+    if all(low > 0 for low, _ in both):
+        verdict = "more"
+    elif all(high < 0 for _, high in both):
+        verdict = "less"
+    return {**found, "verdict": verdict}
 
 
 def find(name: str, file: str = "report.json") -> Path:

@@ -1,0 +1,196 @@
+"""The stored results: rows that can be, and sentences that they bear out."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from disrec_mini import settings
+from disrec_mini.experiments import report
+
+ROOT = Path(__file__).parents[1]
+STORED = ROOT / "book" / "results"
+EXPERIMENTS = sorted(path.parent.name for path in STORED.glob("*/report.json"))
+
+
+def metrics(name: str, setting: str) -> dict[str, Any]:
+    made = json.loads((STORED / name / "report.json").read_text("utf-8"))
+    return dict(made["settings"][setting]["metrics"])
+
+
+def difference(name: str, pair: str, metric: str) -> dict[str, Any]:
+    made = json.loads((STORED / name / "report.json").read_text("utf-8"))
+    return dict(made["differences"][pair][metric])
+
+
+def searched(name: str, metric: str) -> float:
+    rows = json.loads((STORED / "search" / "log.json").read_text("utf-8"))
+    return float(next(r[metric] for r in rows if r["name"] == f"{name}-seed0"))
+
+
+# -- rows ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["intentions", "worlds"])
+def test_agreement_and_usage_are_of_the_same_weights(name: str) -> None:
+    """Usage of other weights than the agreement's makes rows that cannot be."""
+    several = 0
+    for row in report.results(name, STORED):
+        n_intents = row["settings"]["n_intents"]
+        if n_intents == 1:
+            continue
+        several += 1
+        assert row["usage"]["weights"] == "kept", row["job"]["name"]
+        confusion = np.array(row["agreement"]["confusion"])
+        won = confusion.sum(0) / confusion.sum()
+        hard = np.array(row["usage"]["hard_usage"])
+        assert len(hard) == n_intents
+        np.testing.assert_allclose(hard[hard > 0], won, atol=1e-4)
+        # what the winner can tell at most: NMI <= H_b / mean of H_a and H_b
+        truth = confusion.sum(1) / confusion.sum()
+        h_a, h_b = (-(p * np.log(p)).sum() for p in (truth, won))
+        assert row["agreement"]["nmi"] <= h_b / ((h_a + h_b) / 2) + 1e-9
+    assert several >= (90 if name == "intentions" else 9)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_a_report_is_what_its_files_give(name: str) -> None:
+    """Verdicts and means are not older than the rule and the runs they rest on."""
+    stored = json.loads((STORED / name / "report.json").read_text("utf-8"))
+    rows = report.results(name, STORED)
+    seeds = {g: s["seeds"] for g, s in stored["settings"].items()}
+    assert sum(map(len, seeds.values())) == len(rows)
+    for row in rows:
+        setting, _, seed = row["job"]["name"].rpartition("-seed")
+        found = stored["settings"][setting]["metrics"]
+        at = seeds[setting].index(int(seed))
+        for metric, value in report._numbers(row):
+            assert found[metric]["seeds"][at] == pytest.approx(value), metric
+    for pair, entry in stored["differences"].items():
+        for metric, d in entry.items():
+            if "equal time" in metric:
+                continue
+            if len(d["seeds"]) < 3:
+                assert d["verdict"] == "too few seeds"
+                continue
+            n = len(d["seeds"])
+            reach = report.T_975[n - 1] * np.std(d["seeds"], ddof=1) / np.sqrt(n)
+            assert d["t_interval"][0] == pytest.approx(d["mean"] - reach, abs=1e-6), (
+                pair
+            )
+            if d["verdict"] != "not told apart":
+                sign = 1 if d["verdict"] == "more" else -1
+                assert abs(d["mean"]) > reach
+                assert sign * d["mean"] > 0
+                assert min(sign * x for x in d["interval"]) > 0
+
+
+# -- sentences -------------------------------------------------------------------------
+
+
+def test_the_readme_gives_the_reasons_of_the_code() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]*) \| ([^|]*) \| (.*) \|$", text, re.M)
+    assert {name: why for name, _, _, why in rows} == {
+        name: why for name, (_, why) in settings.DEVIATIONS.items()
+    }
+    for name, _, ours, _ in rows:
+        assert str(settings.DEVIATIONS[name][0]) == ours.strip()
+
+
+def test_the_reasons_for_deviating_are_measured() -> None:
+    """Each sentence of DEVIATIONS that names a measurement, held to the stored runs."""
+    sampled, full = "sampled recall@10", "recall@10"
+    # n_intents
+    assert searched("beauty-four", sampled) < searched("beauty-one", sampled)
+    for metric in (sampled, full):
+        four, one = (searched(f"beauty-5core-{k}", metric) for k in ("four", "one"))
+        assert four < one
+    # dropout
+    assert searched("beauty-5core-dropout-30", full) > searched(
+        "beauty-5core-one", full
+    )
+    # remedy: in worlds, and on Beauty
+    for loss in ("seq2item", "both"):
+        with_it = metrics("intentions", f"k4-remedy-{loss}")["nmi"]
+        without = metrics("intentions", f"k4-plain-{loss}")["nmi"]
+        assert with_it["low"] > 0.9
+        assert without["high"] < 0.5
+    for metric in (sampled, full):
+        gain = searched("beauty-four", metric) - searched(
+            "beauty-four-no-remedy", metric
+        )
+        assert gain < 0.001
+    # seq2seq_weight
+    assert searched("beauty-both-early-heavy", sampled) < searched(
+        "beauty-both-early", sampled
+    )
+    costs = [
+        difference("regimes", f"weight{w} - weight0", sampled)["mean"]
+        for w in ("0.03", "0.3", "1")
+    ]
+    assert costs == sorted(costs, reverse=True)
+    assert costs[-1] < -0.05
+    # ... and in small worlds; seq2seq_start
+    worlds = [
+        [metrics("worlds", s)[m]["mean"] for m in ("test full ndcg@10",)]
+        + [metrics("worlds", s)["recall of the next 10"]["mean"]]
+        for s in ("weight-10", "shop-both", "start-0")
+    ]
+    assert worlds == sorted(worlds)
+    assert [row[1] for row in worlds] == sorted(row[1] for row in worlds)
+    late, early = (searched(f"beauty-{x}", sampled) for x in ("one-both", "both-early"))
+    assert abs(late - early) < 0.002
+    # keep
+    three, five = (
+        metrics("threshold", f"lambda0{k}0")["test sampled ndcg@10"]["seeds"]
+        for k in (3, 5)
+    )
+    assert len(three) == 3
+    assert all(a > b for a, b in zip(three, five, strict=True))
+
+
+def test_the_readme_says_what_is_stored() -> None:
+    text = " ".join((ROOT / "README.md").read_text("utf-8").split())
+    sampled, full = "test sampled recall@10", "test full recall@10"
+
+    def shown(name: str, setting: str, metric: str = sampled) -> str:
+        return f"{metrics(name, setting)[metric]['mean']:.3f}"[1:]
+
+    both, alone = (shown("ablation", f"variant{v}") for v in (0, 1))
+    assert f"{both} with it and {alone} without in our setting" in text
+    both, alone = (shown("ablation-paper", f"paper-long-variant{v}") for v in (0, 1))
+    assert f"{both} and {alone} in the paper's" in text
+    for name, pair in (
+        ("ablation", "variant0 - variant1"),
+        ("ablation-paper", "paper-long-variant0 - paper-long-variant1"),
+    ):
+        d = difference(name, pair, "sampled recall@10")
+        assert d["verdict"] == "not told apart"
+        assert max(d["interval"][1], d["t_interval"][1]) < 0.028
+        assert difference(name, pair, "sampled ndcg@10")["verdict"] == "less"
+    gain = difference("films", "both - seq2item", "sampled recall@10")["mean"]
+    assert f"+{gain:.4f} sampled Recall@10".replace("+0.", "+.") in text
+    made = json.loads((STORED / "films" / "report.json").read_text("utf-8"))
+    caps = [made["settings"][arm]["at_cap"] for arm in ("both", "seq2item")]
+    assert sum(caps) == 5
+    arms = [f"long-k1-{arm}" for arm in ("seq2item", "both")]
+    alone, both = (shown("films", arm) for arm in arms)
+    assert f"({alone} without, {both} with it)" in text
+    alone, both = (shown("films", arm, full) for arm in arms)
+    assert f"in the full list {alone} and {both} Recall@10" in text
+    assert sum(made["settings"][arm]["at_cap"] for arm in arms) == 0
+    alone, both = (shown("films", f"long-k4-{arm}") for arm in ("seq2item", "both"))
+    assert f"nothing was gained: {alone} without, {both} with it" in text
+    for pair in ("variant2 - variant1", "variant0 - variant2"):
+        found = difference("ablation", pair, "sampled recall@10")["verdict"]
+        assert found == ("less" if pair.endswith("1") else "more")
+    regimes = json.loads((STORED / "regimes" / "report.json").read_text("utf-8"))
+    settings_ = regimes["settings"].values()
+    capped = sum(s["at_cap"] for s in settings_)
+    runs = sum(len(s["seeds"]) for s in settings_)
+    assert f"{capped} of the {runs} runs" in text
+    assert f"{shown('five-core', 'best', full)} HR@10" in text
