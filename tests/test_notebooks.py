@@ -109,7 +109,8 @@ def test_chapters_are_short_in_code_and_ask_something(path):
             assert max(map(len, lines), default=0) <= 92, cell.source
 
 
-WORDS = {"five": 5, "ten": 10, "fifteen": 15, "twenty": 20, "half a minute": 30}
+WORDS = {"five": 5, "ten": 10, "fifteen": 15, "twenty": 20}
+WORDS |= {"half a minute": 30, "a minute": 60}
 STATED = r"(?:all cells compute for|take) about ([^.]*?)(?: on a CPU| of computing)\."
 
 
@@ -123,4 +124,4 @@ def test_stated_times_are_the_measured_ones(path):
     said = said.removesuffix(" seconds")
     seconds = WORDS.get(said) or int(said)
     assert 0.6 * seconds <= stored["seconds"][path.stem] <= 1.25 * seconds
-    assert stored["seconds"][path.stem] <= 60
+    assert stored["seconds"][path.stem] <= 120  # on a slow machine: one thread
