@@ -341,7 +341,7 @@ def test_every_question_graded_by_hand_has_its_rubric():
 
 
 def test_the_study_measures_the_same_people_with_every_seed(monkeypatch):
-    """Question 1 averages each user's gain over the seeds: user u must be one person."""
+    """Question 1 averages a user over the seeds: user u must be one person."""
     import torch
 
     import disrec_mini as dm
