@@ -322,7 +322,8 @@ def test_a_loop_that_swallows_the_interrupt_costs_what_comes_after(tmp_path):
     found = grade(path, tmp_path, "--timeout", 2, "--minutes", 0.5)["stuck"]
     earned = {q["id"]: q["earned"] for q in found["questions"]}
     before = list(earned)[: list(earned).index("test_ranks")]
-    assert found["earned"] == sum(earned[q] for q in before) < found["possible"] - 3
+    # by luck an interrupt falls between two rounds of the loop, and a check is reached
+    assert sum(earned[q] for q in before) <= found["earned"] < found["possible"] - 3
     assert all(earned[q] > 0 for q in before)
 
 
