@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from functools import cache
@@ -217,8 +218,16 @@ def spoiled():
         n.cells.reverse()
 
     def add_own(n, c):
-        own = nbformat.v4.new_code_cell("ranks_of_two = ranks(torch.eye(2), [0, 1])")
-        n.cells.insert(n.cells.index(c["ranks"]) + 1, own)
+        """The answer needs the student's own cell above it; then the answer moves."""
+        own = nbformat.v4.new_code_cell(c["ranks"].source.replace("ranks(", "mine("))
+        n.cells.insert(n.cells.index(c["ranks"]), own)
+        c["ranks"].source = "def ranks(scores, index):\n    return mine(scores, index)"
+        move_answer(n, c)
+
+    def copy_below(n, c):
+        """A copied answer cell keeps its name; the copy is a failed experiment."""
+        copy = nbformat.from_dict(c["ranks"] | {"id": "copy", "source": wrong})
+        n.cells.insert(n.cells.index(c["test_ranks"]) + 1, copy)
 
     def skip(n, c):
         c["test_ranks"].update(source="# NBVAL_SKIP\nassert False")
@@ -245,6 +254,7 @@ def spoiled():
         "moved_answer": changed(move_answer),
         "reversed": changed(reverse),
         "own_cell": changed(add_own),
+        "copied": changed(copy_below),
         "deleted_asserts": replace("test_ranks", "print('all fine')"),
         "skipped": changed(skip),
         "wrong": replace("ranks", wrong),
@@ -276,7 +286,7 @@ def test_spoiled_submissions_each_get_their_row(tmp_path):
 
     whole = found["right"]["earned"]
     kept = "nested", "missing_check", "missing_setup", "deleted_asserts", "renamed"
-    kept += "moved", "moved_answer", "reversed", "own_cell"
+    kept += "moved", "moved_answer", "reversed", "own_cell", "copied"
     for student in kept:
         assert found[student]["earned"] == whole == found[student]["possible"], student
     assert found["skipped"]["possible"] == whole
@@ -302,43 +312,64 @@ def test_spoiled_submissions_each_get_their_row(tmp_path):
         "missing_answer",
     ):
         assert of(student)["earned"] == 0, student
-        if student != "memory":  # the other questions are not lost
-            assert found[student]["earned"] == whole - 3, student
+        assert found[student]["earned"] == whole - 3, student  # others are not lost
     assert of("exits")["status"] != "passed"
+    assert of("exits", "test_leave_one_out")["status"] == "passed"  # ran before
+    assert found["exits"]["earned"] == 2
     rows = list(csv.DictReader(table.open(encoding="utf-8")))
     assert {row["student"] for row in rows} == set(found)
     assert ET.parse(tmp_path / "j.xml").getroot().tag == "testsuites"
 
 
 def test_a_loop_that_swallows_the_interrupt_costs_what_comes_after(tmp_path):
-    """course.md says so; a wrong promise would cost a student's trust."""
+    """nbval ends Python when the interrupt has no effect, at the cell's time limit."""
     notebook = source("01_metrics")
     cells = cells_by_id(notebook)
-    cells[
-        "ranks"
-    ].source += "\n\n\nwhile True:\n    try:\n        pass\n    except:\n        pass\n"
+    loop = (
+        "import time\nwhile True:\n    try:\n        time.sleep(1)\n    except: pass\n"
+    )
+    cells["ranks"].source += f"\n\n\n{loop}"
     path = tmp_path / "stuck.ipynb"
     path.write_text(nbformat.writes(notebook), encoding="utf-8")
-    found = grade(path, tmp_path, "--timeout", 2, "--minutes", 0.5)["stuck"]
+    start = time.monotonic()
+    found = grade(path, tmp_path, "--timeout", 15, "--minutes", 9)["stuck"]
+    assert time.monotonic() - start < 60 * 9
     earned = {q["id"]: q["earned"] for q in found["questions"]}
     before = list(earned)[: list(earned).index("test_ranks")]
-    # by luck an interrupt falls between two rounds of the loop, and a check is reached
-    assert sum(earned[q] for q in before) <= found["earned"] < found["possible"] - 3
+    assert found["earned"] == sum(earned[q] for q in before) < found["possible"] - 3
     assert all(earned[q] > 0 for q in before)
+    said = {q["id"]: q["message"] for q in found["questions"]}
+    assert "too long" in said["test_ranks"]
+    assert "Python died" in said["test_metrics"]
 
 
 def test_every_question_graded_by_hand_has_its_rubric():
-    """One row for each part, and what earns nothing, half, and all of it."""
+    """Its rows add up to the question's points, and do not say what to answer."""
+    gives_away = {"answer_protocols": "PMI|popular|rare", "answer_usage": "hard|soft"}
     for assignment in NAMES:
         for notebook in (source(assignment), release(assignment)):
             for n, cell in enumerate(notebook.cells):
                 about = cell.metadata.get("nbgrader", {})
                 if not (about.get("grade") and about["solution"]):
                     continue
-                above = notebook.cells[n - 1].source
-                head, *rows = above[above.index("| | 0") :].splitlines()
-                assert head.count("|") >= 5, about["grade_id"]
-                assert len([r for r in rows[1:] if r.startswith("| ")]) >= 1
+                key, above = about["grade_id"], notebook.cells[n - 1].source
+                assert "| | 0 |" in above, f"{key} has no rubric"
+                rubric = above[above.index("| | 0 |") :].split("\n\n")[0]
+                head, _, *rows = [
+                    [part.strip() for part in line.strip("|").split("|")]
+                    for line in rubric.splitlines()
+                ]
+                assert len(head) == 4, key
+                assert all(len(row) == 4 and all(row) for row in rows), key
+                assert sum(worth(row[0], head[3]) for row in rows) == about["points"]
+                hint = re.search(gives_away.get(key, "(?!)"), rubric)
+                assert hint is None, f"the rubric of {key} says {hint}"
+
+
+def worth(row, best):
+    """Points of a rubric's row: its own "(2 points)", else those of the last column."""
+    said = re.search(r"(\d) point", row) or re.search(r"(\d) point", best)
+    return int(said[1]) * (4 if "four" in row else 1)
 
 
 def test_the_study_measures_the_same_people_with_every_seed(monkeypatch):
@@ -378,6 +409,8 @@ def test_nbgrader_grades_the_same_by_the_recipe(tmp_path):
     shutil.copytree(FOLDER, course, ignore=shutil.ignore_patterns("0[2-9]_*"))
     assert (course / "release" / "01_metrics").is_dir()
     generate, autograde = recipe()
+    told = (FOLDER / "nbgrader_config.py").read_text(encoding="utf-8")
+    assert all(f"nbgrader {' '.join(words)}" in told for words in (generate, autograde))
     assert generate[:2] == ["generate_assignment", "01_metrics"]
     assert autograde[:2] == ["autograde", "01_metrics"]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])

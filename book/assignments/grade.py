@@ -147,13 +147,17 @@ def restored(notebook: Notebook, original: Notebook) -> tuple[Notebook, set[str]
 
 
 def _in_order(cells: list[Notebook], order: list[str]) -> list[Notebook]:
-    """The assignment's own cells in its order; what stands below one moves with it."""
-    chunks: list[tuple[int, list[Notebook]]] = [
-        (-1, [])
-    ]  # what comes first stays first
+    """The assignment's own cells in its order; what stands below one moves with it.
+
+    A second copy of a cell is not one of them: it stays below what it stands below.
+    """
+    chunks: list[tuple[int, list[Notebook]]] = [(-1, [])]  # what is first stays first
+    seen: set[str] = set()
     for cell in cells:
-        if grade_id(cell) in order:
-            chunks.append((order.index(grade_id(cell)), []))
+        key = grade_id(cell)
+        if key in order and key not in seen:
+            chunks.append((order.index(key), []))
+            seen.add(key)
         chunks[-1][1].append(cell)
     chunks.sort(key=lambda chunk: chunk[0])
     return [cell for _, chunk in chunks for cell in chunk]

@@ -1,7 +1,7 @@
 """For nbgrader: `source/` holds what instructors write, `release/` what students get.
 
-nbgrader generate_assignment 01_metrics      # run in this folder
-nbgrader autograde 01_metrics                # from submitted/<student>/01_metrics/
+nbgrader generate_assignment 01_metrics --create --force  # run in this folder
+nbgrader autograde 01_metrics  # from submitted/<student>/01_metrics/
 """
 
 c = get_config()

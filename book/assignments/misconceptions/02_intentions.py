@@ -18,7 +18,7 @@ def cluster(z, prototypes):
 # %% right cluster: torch's layer norm as a module
 def cluster(z, prototypes):
     D = z.shape[-1]
-    LN = torch.nn.LayerNorm(D, dtype=z.dtype)
+    LN = torch.nn.LayerNorm(D, elementwise_affine=False)
     return (LN(z) @ LN(prototypes).T / D**0.5).softmax(dim=-1)
 # %% right cluster: einsum, numpy at the end
 def cluster(z, prototypes):
@@ -53,6 +53,10 @@ def cluster(z, prototypes):
     a = z / z.norm(dim=1, keepdim=True)
     b = prototypes / prototypes.norm(dim=1, keepdim=True)
     return (a @ b.T * math.sqrt(z.shape[1])).softmax(1)
+# %% wrong cluster: with D, not D - 1
+def cluster(z, prototypes):
+    LN = lambda x: (x - x.mean(-1, keepdim=True)) / x.std(-1, keepdim=True)
+    return (LN(z) @ LN(prototypes).T / z.shape[1] ** 0.5).softmax(1)
 # %% wrong cluster: one softmax is enough
 def cluster(z, prototypes):
     s = layer_norm(z) @ layer_norm(prototypes).T / math.sqrt(z.shape[1])
@@ -188,6 +192,11 @@ def summarise(z, p, w, beta_past, beta_future, role):
 def summarise(z, p, w, beta_past, beta_future, role):
     beta = beta_past if role == "past" else beta_future
     return layer_norm(beta + w @ z)
+# %% wrong summarise: with D, not D - 1
+def summarise(z, p, w, beta_past, beta_future, role):
+    beta = beta_past if role == "past" else beta_future
+    LN = lambda x: (x - x.mean(-1, keepdim=True)) / x.std(-1, keepdim=True)
+    return LN(beta + (p * w[:, None]).T @ z)
 # %% wrong summarise: the layer norm is missing
 def summarise(z, p, w, beta_past, beta_future, role):
     beta = beta_past if role == "past" else beta_future
@@ -212,6 +221,16 @@ def prefix_weights(keys, queries):
 def prefixes(z, p, W, beta):
     return torch.stack([layer_norm(beta + (p * row[:, None]).T @ z) for row in W])
 # %% right prefixes: torch's layer norm with its own epsilon
+def prefix_weights(keys, queries):
+    T, D = keys.shape
+    scores = queries @ keys.T / D**0.5
+    return scores.masked_fill(torch.ones(T, T).triu(1).bool(), -torch.inf).softmax(-1)
+
+
+def prefixes(z, p, W, beta):
+    total = beta + torch.einsum("ti,ik,id->tkd", W, p, z)
+    return torch.nn.functional.layer_norm(total, total.shape[-1:])
+# %% right prefixes: torch's layer norm as a module
 def prefix_weights(keys, queries):
     T, D = keys.shape
     scores = queries @ keys.T / D**0.5
@@ -307,6 +326,16 @@ def prefix_weights(keys, queries):
 
 def prefixes(z, p, W, beta):
     return layer_norm(beta + torch.einsum("ti,ik,id->tkd", W, p, z))
+# %% wrong prefixes: with D, not D - 1
+def prefix_weights(keys, queries):
+    s = queries @ keys.T / math.sqrt(keys.shape[1])
+    ahead = torch.ones_like(s, dtype=torch.bool).triu(1)
+    return s.masked_fill(ahead, -math.inf).softmax(1)
+
+
+def prefixes(z, p, W, beta):
+    LN = lambda x: (x - x.mean(-1, keepdim=True)) / x.std(-1, keepdim=True)
+    return LN(beta + torch.einsum("ti,ik,id->tkd", W, p, z))
 # %% wrong prefixes: you used its columns
 def prefix_weights(keys, queries):
     s = queries @ keys.T / math.sqrt(keys.shape[1])
