@@ -355,7 +355,7 @@ def read_ml_100k_wheel(path: Path) -> Interactions:
 def read_ml_1m_zip(path: Path) -> Interactions:
     """GroupLens's ml-1m.zip: `::`-separated ratings.dat and movies.dat, all ratings.
 
-    Ties in time stay in the order of ratings.dat, which is not that of film numbers.
+    Ties in time stay in the order of ratings.dat.
     """
     with zipfile.ZipFile(path) as archive:
         text = _member(archive, "ratings.dat").read().replace("::", "\t")

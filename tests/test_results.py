@@ -181,7 +181,11 @@ def test_the_readme_says_what_is_stored() -> None:
     alone, both = (shown("films", arm) for arm in arms)
     assert f"({alone} without, {both} with it)" in text
     alone, both = (shown("films", arm, full) for arm in arms)
-    assert f"in the full list {alone} and {both} Recall@10" in text
+    assert (
+        f"in the full list {alone} and {both} Recall@10, which counts as more" in text
+    )
+    gain = difference("films", " - ".join(arms[::-1]), "full recall@10")
+    assert gain["verdict"] == "more"
     assert sum(made["settings"][arm]["at_cap"] for arm in arms) == 0
     alone, both = (shown("films", f"long-k4-{arm}") for arm in ("seq2item", "both"))
     assert f"nothing was gained: {alone} without, {both} with it" in text

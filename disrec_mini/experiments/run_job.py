@@ -272,7 +272,7 @@ def common_share(model: Any, split: Split, n_users: int = 500) -> float:
 class Clicks:
     """p_{k|i} of training clicks, by a model in evaluation mode.
 
-    users, places : (n,) whose click, and the how-manieth of that user, from 0.
+    users, places : (n,) whose click, and its place among that user's clicks, from 0.
     cluster : (n, K), rows sum to 1.
     """
 
