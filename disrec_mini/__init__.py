@@ -3,88 +3,76 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    import disrec_mini.evaluation as evaluation
-    import disrec_mini.explorer as explorer
-    import disrec_mini.losses as losses
-    import disrec_mini.plots as plots
-    import disrec_mini.synthetic as synthetic
-    import disrec_mini.widgets as widgets
-    from disrec_mini.datasets import load_dataset
-    from disrec_mini.errors import DisrecError
-    from disrec_mini.evaluation import Metrics, compare, evaluate
-    from disrec_mini.interactions import (
-        Interactions,
-        Split,
-        corrupt,
-        leave_one_out,
-        read_interactions,
-    )
-    from disrec_mini.model import DisRec, Encoding
-    from disrec_mini.settings import DisRecConfig
-    from disrec_mini.training import History, fit
+if TYPE_CHECKING:  # for editors and type checkers; `as` makes a name public
+    from disrec_mini import analysis as analysis
+    from disrec_mini import baselines as baselines
+    from disrec_mini import batches as batches
+    from disrec_mini import datasets as datasets
+    from disrec_mini import encoder as encoder
+    from disrec_mini import evaluation as evaluation
+    from disrec_mini import explorer as explorer
+    from disrec_mini import intentions as intentions
+    from disrec_mini import losses as losses
+    from disrec_mini import model as model
+    from disrec_mini import plots as plots
+    from disrec_mini import synthetic as synthetic
+    from disrec_mini import training as training
+    from disrec_mini import widgets as widgets
+    from disrec_mini.analysis import compare as compare
+    from disrec_mini.datasets import load_dataset as load_dataset
+    from disrec_mini.errors import DisrecError as DisrecError
+    from disrec_mini.evaluation import Metrics as Metrics
+    from disrec_mini.evaluation import evaluate as evaluate
+    from disrec_mini.interactions import Interactions as Interactions
+    from disrec_mini.model import DisRec as DisRec
+    from disrec_mini.model import Encoding as Encoding
+    from disrec_mini.reading import read_interactions as read_interactions
+    from disrec_mini.settings import DisRecConfig as DisRecConfig
+    from disrec_mini.splitting import Split as Split
+    from disrec_mini.splitting import corrupt as corrupt
+    from disrec_mini.splitting import leave_one_out as leave_one_out
+    from disrec_mini.training import History as History
+    from disrec_mini.training import fit as fit
 
 __version__ = "0.1.0"
 
-# name -> module; loaded on first use, so that the command line answers at once
-_HOMES = {
-    "Interactions": "interactions",
-    "Split": "interactions",
-    "corrupt": "interactions",
-    "leave_one_out": "interactions",
-    "read_interactions": "interactions",
-    "load_dataset": "datasets",
-    "DisrecError": "errors",
-    "DisRecConfig": "settings",
+# name -> module that holds it ("": it is a module); loaded on first use, so that the
+# command line answers at once
+_HOMES = dict.fromkeys(
+    (
+        *("analysis", "baselines", "batches", "datasets", "encoder", "evaluation"),
+        *("explorer", "intentions", "losses", "model", "plots"),
+        *("synthetic", "training", "widgets"),
+    ),
+    "",
+)
+_HOMES |= {
     "DisRec": "model",
+    "DisRecConfig": "settings",
+    "DisrecError": "errors",
     "Encoding": "model",
-    "fit": "training",
     "History": "training",
-    "evaluate": "evaluation",
-    "compare": "evaluation",
+    "Interactions": "interactions",
     "Metrics": "evaluation",
-}
-_MODULES = {"baselines", "batches", "datasets", "encoder", "evaluation", "explorer"} | {
-    "intentions",
-    "losses",
-    "model",
-    "plots",
-    "synthetic",
-    "training",
-    "widgets",
+    "Split": "splitting",
+    "compare": "analysis",
+    "corrupt": "splitting",
+    "evaluate": "evaluation",
+    "fit": "training",
+    "leave_one_out": "splitting",
+    "load_dataset": "datasets",
+    "read_interactions": "reading",
 }
 
-__all__ = [
-    "DisRec",
-    "DisRecConfig",
-    "DisrecError",
-    "Encoding",
-    "History",
-    "Interactions",
-    "Metrics",
-    "Split",
-    "compare",
-    "corrupt",
-    "evaluate",
-    "evaluation",
-    "explorer",
-    "fit",
-    "leave_one_out",
-    "load_dataset",
-    "losses",
-    "plots",
-    "read_interactions",
-    "synthetic",
-    "widgets",
-]
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"disrec_mini.{_HOMES[name]}"), name)
-    if name in _MODULES:
-        return importlib.import_module(f"disrec_mini.{name}")
-    raise AttributeError(f"module 'disrec_mini' has no attribute {name!r}")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'disrec_mini' has no attribute {name!r}")
+    home = _HOMES[name]
+    module = importlib.import_module(f"disrec_mini.{home or name}")
+    return getattr(module, name) if home else module
 
 
 def __dir__() -> list[str]:

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from disrec_mini.errors import DisrecError
-from disrec_mini.interactions import FORMATS
+from disrec_mini.reading import FORMATS
 from disrec_mini.settings import SAMPLERS, DisRecConfig
 
 if TYPE_CHECKING:
     from disrec_mini.evaluation import Metrics
-    from disrec_mini.interactions import Interactions, Split
+    from disrec_mini.interactions import Interactions
     from disrec_mini.model import DisRec
+    from disrec_mini.splitting import Split
 
 PAPER_EPOCHS = 60
 ENOUGH_PAIRS = 4_500_000  # visited in training by default, in 10 to 60 epochs
@@ -142,7 +143,7 @@ def _train(options: argparse.Namespace, words: list[str]) -> int:
         raise DisrecError(f"{out} already holds a run: go on with --resume {out}.")
     from disrec_mini.experiments.run_job import provenance
     from disrec_mini.files import write_json_atomic
-    from disrec_mini.interactions import leave_one_out
+    from disrec_mini.splitting import leave_one_out
 
     split = leave_one_out(data)
     if not split.test_items.any():
@@ -295,7 +296,7 @@ def _new_folder(data: str) -> Path:
 def _data(name: str, format: str = "auto") -> "Interactions":
     """A data set by name, or a file."""
     from disrec_mini.datasets import dataset_names, load_dataset
-    from disrec_mini.interactions import read_interactions
+    from disrec_mini.reading import read_interactions
 
     looks_like_a_file = Path(name).suffix != "" or len(Path(name).parts) > 1
     if name in dataset_names() or not (Path(name).exists() or looks_like_a_file):
@@ -347,7 +348,7 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
 
 
 def _evaluate(options: argparse.Namespace, words: list[str]) -> int:
-    from disrec_mini.interactions import leave_one_out
+    from disrec_mini.splitting import leave_one_out
 
     data, model = _model_and_data(options)
     protocols = (

@@ -7,7 +7,6 @@ and then no network is needed; the cache may be read-only.
 
 import ast
 import csv
-import difflib
 import gzip
 import io
 import os
@@ -25,9 +24,11 @@ from pathlib import Path
 
 import numpy as np
 
+from disrec_mini.checks import did_you_mean
 from disrec_mini.errors import DisrecError
 from disrec_mini.files import write_atomic
-from disrec_mini.interactions import Interactions, read_interactions
+from disrec_mini.interactions import Interactions
+from disrec_mini.reading import read_interactions
 
 Facts = dict[int, tuple[str, tuple[str, ...]]]  # published item id -> title, genres
 
@@ -84,10 +85,9 @@ def dataset_names() -> tuple[str, ...]:
 def dataset_info(name: str) -> Dataset:
     """Everything known about one data set; an unknown name raises with a suggestion."""
     if name not in _REGISTRY:
-        near = difflib.get_close_matches(str(name).lower(), _REGISTRY, n=2, cutoff=0.5)
-        hint = f"Did you mean {' or '.join(near)}? " if near else ""
+        hint = did_you_mean(str(name).lower(), _REGISTRY, cutoff=0.5)
         raise DisrecError(
-            f"Unknown data set {name!r}. {hint}Known: {', '.join(_REGISTRY)}."
+            f"Unknown data set {name!r}.{hint} Known: {', '.join(_REGISTRY)}."
         )
     return _REGISTRY[name]
 

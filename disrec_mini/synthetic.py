@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from disrec_mini.checks import check_whole, is_number
 from disrec_mini.errors import DisrecError
-from disrec_mini.interactions import Interactions, check_whole
+from disrec_mini.interactions import Interactions
 
 STEP_SHARES = (0.75, 0.25)  # how often a walk moves on by 1 item, by 2 items
 
@@ -46,12 +47,12 @@ class WorldSettings:
             )
         for name in ("stay", "noise", "wander"):
             value = getattr(self, name)
-            if not isinstance(value, float | int) or not 0 <= value <= 1:
+            if not is_number(value) or not 0 <= value <= 1:
                 raise DisrecError(
                     f"{name} must be a share between 0 and 1, not {value!r}."
                 )
         spread = self.concentration
-        if not isinstance(spread, float | int) or not 0 < spread < float("inf"):
+        if not is_number(spread) or not 0 < spread < float("inf"):
             raise DisrecError(
                 f"concentration must be a positive number (small: one intention per "
                 f"user, large: all alike), not {spread!r}."

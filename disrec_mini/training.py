@@ -17,13 +17,16 @@ from tqdm import tqdm
 
 from disrec_mini import batches
 from disrec_mini.batches import Step, Windows
+from disrec_mini.candidates import draw_negatives
+from disrec_mini.checks import check_whole
 from disrec_mini.errors import DisrecError
-from disrec_mini.evaluation import draw_negatives, evaluate, per_user
+from disrec_mini.evaluation import evaluate, per_user
 from disrec_mini.files import remove_leftovers, write_atomic
-from disrec_mini.interactions import Interactions, Split, check_whole
+from disrec_mini.interactions import Interactions
 from disrec_mini.losses import group_loss
 from disrec_mini.model import DisRec, read_torch
 from disrec_mini.settings import DisRecConfig
+from disrec_mini.splitting import Split
 
 FORMAT = "disrec_mini checkpoint 1"
 AVERAGE_EVERY = 5  # steps between two updates of the average

@@ -36,7 +36,8 @@ from disrec_mini.datasets import (
     read_steam,
 )
 from disrec_mini.errors import DisrecError
-from disrec_mini.interactions import Interactions, read_interactions
+from disrec_mini.interactions import Interactions
+from disrec_mini.reading import read_interactions
 
 TEXT = b"1 1\n1 2\n1 3\n2 2\n"
 

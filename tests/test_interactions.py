@@ -13,13 +13,9 @@ from hypothesis import strategies as st
 
 from disrec_mini.errors import DisrecError, DisrecIndexError
 from disrec_mini.files import write_atomic, write_json_atomic
-from disrec_mini.interactions import (
-    Interactions,
-    Split,
-    corrupt,
-    leave_one_out,
-    read_interactions,
-)
+from disrec_mini.interactions import Interactions
+from disrec_mini.reading import read_interactions
+from disrec_mini.splitting import Split, corrupt, leave_one_out
 
 sequences_strategy = st.lists(
     st.lists(st.integers(1, 30), min_size=1, max_size=9), min_size=1, max_size=12

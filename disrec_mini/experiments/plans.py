@@ -1,10 +1,10 @@
 """Which jobs each experiment consists of. Hypotheses: book/results/README.md."""
 
-import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from disrec_mini.checks import did_you_mean
 from disrec_mini.errors import DisrecError
 from disrec_mini.experiments.job import Job
 
@@ -447,8 +447,7 @@ CONTRASTS: dict[str, list[tuple[str, str]]] = {
 def plan(name: str, seeds: Sequence[int] | None = None) -> Jobs:
     """The jobs of an experiment, in the order they are run."""
     if name not in PLANS:
-        near = difflib.get_close_matches(name, PLANS, 1)
-        hint = f" Did you mean {near[0]}?" if near else ""
+        hint = did_you_mean(name, PLANS)
         raise DisrecError(
             f"there is no experiment {name!r}; there are {', '.join(PLANS)}.{hint}"
         )

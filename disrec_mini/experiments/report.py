@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from disrec_mini.analysis import bootstrap
 from disrec_mini.errors import DisrecError
-from disrec_mini.evaluation import bootstrap, per_user
+from disrec_mini.evaluation import per_user
 from disrec_mini.experiments.plans import CONTRASTS
 from disrec_mini.experiments.queue import RESULTS
 from disrec_mini.files import write_atomic, write_json_atomic

@@ -12,10 +12,13 @@ import torch
 
 import disrec_mini as dm
 from disrec_mini import synthetic
-from disrec_mini.evaluation import Array, Metrics, diversity, draw_negatives, top_k
+from disrec_mini.analysis import agreement, diversity, top_k
+from disrec_mini.candidates import draw_negatives
+from disrec_mini.evaluation import Array, Metrics
 from disrec_mini.experiments.job import Job
 from disrec_mini.files import write_atomic, write_json_atomic
-from disrec_mini.interactions import Interactions, Split
+from disrec_mini.interactions import Interactions
+from disrec_mini.splitting import Split
 
 FEW_ITEMS = 5_000  # what prototypes gather is stored item by item up to here
 VALID_USERS = 10_000  # validation reads at most this many users
@@ -335,7 +338,7 @@ def cluster_by_item(model: Any, split: Split) -> tuple[Array, Array]:
 
 def intention_agreement(clicks: Clicks, world: synthetic.World) -> dict[str, Any]:
     """How well the strongest prototype of each click names its true intention."""
-    return dm.evaluation.agreement(clicks.intention(world), clicks.cluster.argmax(1))
+    return agreement(clicks.intention(world), clicks.cluster.argmax(1))
 
 
 def _short(epoch: dict[str, Any]) -> dict[str, Any]:

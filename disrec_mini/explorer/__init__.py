@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from disrec_mini.checks import check_whole
 from disrec_mini.errors import DisrecError
-from disrec_mini.interactions import Interactions, check_whole
+from disrec_mini.interactions import Interactions
 from disrec_mini.model import DisRec
 from disrec_mini.settings import DisRecConfig
 from disrec_mini.synthetic import World

@@ -1,0 +1,165 @@
+"""What is learned from and what is asked: leave-one-out, histories, noise.
+
+clicks of a user      a b c d e f
+training              a b c d
+validation asks e     given a b c d
+test asks f           given a b c d e
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from disrec_mini.checks import check_choice, check_whole, is_number
+from disrec_mini.errors import DisrecError
+from disrec_mini.interactions import Interactions, int_array
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Split:
+    """Training clicks and the two held-out clicks of every user.
+
+    Parameters
+    ----------
+    train : the training clicks of all users.
+    valid_items, test_items : (n_users,) int64 item ids, 0 where a user has none.
+    """
+
+    train: Interactions
+    valid_items: np.ndarray
+    test_items: np.ndarray
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.train, Interactions):
+            raise DisrecError(f"train must be Interactions, not {self.train!r}.")
+        for name in ("valid_items", "test_items"):
+            ids = int_array(getattr(self, name), name)
+            if len(ids) != self.n_users:
+                raise DisrecError(
+                    f"{name} must have one entry for each of the {self.n_users} users, "
+                    f"not {len(ids)}."
+                )
+            wrong = np.flatnonzero((ids < 0) | (ids > self.n_items))
+            if len(wrong):
+                raise DisrecError(
+                    f"{name} must lie between 0 (none) and n_items = {self.n_items}, "
+                    f"but user {wrong[0]} has {ids[wrong[0]]}."
+                )
+            object.__setattr__(self, name, ids)
+
+    @property
+    def n_items(self) -> int:
+        return self.train.n_items
+
+    @property
+    def n_users(self) -> int:
+        return self.train.n_users
+
+    def counts(self) -> np.ndarray:
+        """(n_items + 1,) int64: clicks per item over training, validation AND test.
+
+        The popularity of protocol `sampled` counts all clicks, as BERT4Rec's code does.
+        """
+        held_out = np.concatenate([self.valid_items, self.test_items])
+        counts = self.train.counts() + np.bincount(held_out, minlength=self.n_items + 1)
+        counts[0] = 0  # "none" is no item
+        return counts
+
+    def __repr__(self) -> str:
+        valid, test = (int((x > 0).sum()) for x in (self.valid_items, self.test_items))
+        return f"Split(train={self.train!r}, {valid:,} valid, {test:,} test)"
+
+
+def leave_one_out(interactions: Interactions) -> Split:
+    """Last click for test, the one before for validation, the rest for training.
+
+    Users with fewer than 3 clicks stay in training whole and have no validation or
+    test item (0). Source: the paper, section 4.1; `method.md`, "Pairs".
+    """
+    lengths = interactions.lengths
+    held_out = lengths >= 3
+    ends = interactions.offsets[1:]
+    test, valid = np.zeros((2, interactions.n_users), np.int64)
+    test[held_out] = interactions.items[ends[held_out] - 1]
+    valid[held_out] = interactions.items[ends[held_out] - 2]
+    kept = np.ones(interactions.n_clicks, bool)
+    kept[ends[held_out] - 1] = kept[ends[held_out] - 2] = False
+    offsets = np.concatenate([[0], np.cumsum(lengths - 2 * held_out)])
+    train = replace(interactions, items=interactions.items[kept], offsets=offsets)
+    return Split(train, valid, test)
+
+
+def corrupt(interactions: Interactions, rate: float, seed: int) -> Interactions:
+    """Replace exactly round(rate * n) of the n clicks by a different item.
+
+    Which clicks: drawn without replacement. By what: uniformly among the other
+    n_items - 1 items. Everything else stays. Source: the paper, Figure 4, where the
+    training part is corrupted and the test part is not: pass `split.train`.
+    """
+    if not is_number(rate) or not 0 <= rate <= 1:
+        raise DisrecError(
+            f"rate must be a share between 0 and 1 (0.1 replaces 10 %), not {rate!r}."
+        )
+    if rate > 0 and interactions.n_items < 2:
+        raise DisrecError(
+            "Corrupting needs at least 2 items: with n_items = 1 there is no "
+            "different item to put in."
+        )
+    rng = np.random.default_rng(check_whole(seed, "seed", 0))
+    n = interactions.n_clicks
+    where = rng.choice(n, size=round(rate * n), replace=False)
+    items = interactions.items.copy()
+    drawn = rng.integers(1, max(2, interactions.n_items), size=len(where))
+    items[where] = drawn + (drawn >= items[where])  # skips the item that was there
+    return replace(interactions, items=items)
+
+
+def held_out(split: Split, on: str) -> Array:
+    """(n_users,) ids of the clicks to find on "valid" or "test"; 0: none."""
+    check_choice(on, "on", ("valid", "test"))
+    return split.valid_items if on == "valid" else split.test_items
+
+
+@dataclass(frozen=True)
+class Histories:
+    """What may be read of each user: training, and for test the validation click."""
+
+    split: Split
+    on: str
+
+    def batch(self, users: Array, max_len: int | None) -> tuple[Tensor, Tensor]:
+        """Right-padded last clicks (B, T), and lengths (B,)."""
+        train, extra = self.split.train, self.on == "test"
+        full = train.lengths[users]
+        if extra:
+            full = full + (self.split.valid_items[users] > 0)
+        lengths = full if max_len is None else np.minimum(full, max_len)
+        column = np.arange(int(lengths.max()))
+        place = column + (full - lengths)[:, None]  # in the whole history
+        inside = column < lengths[:, None]
+        last = train.lengths[users][:, None]
+        index = np.where(
+            inside & (place < last), train.offsets[users][:, None] + place, 0
+        )
+        items = np.where(inside, train.items[index], 0)
+        if extra:
+            at_end = inside & (place == last)
+            items = np.where(at_end, self.split.valid_items[users][:, None], items)
+        return torch.from_numpy(items), torch.from_numpy(lengths)
+
+    def seen(self, users: Array) -> tuple[Array, Array]:
+        """(row, item) of every earlier click of these users, with repeats."""
+        train = self.split.train
+        lengths = train.lengths[users]
+        row = np.repeat(np.arange(len(users)), lengths)
+        first = np.repeat(train.offsets[users] - np.cumsum(lengths) + lengths, lengths)
+        item = train.items[first + np.arange(len(row))]
+        if self.on == "test":
+            valid = self.split.valid_items[users]
+            row = np.r_[row, np.flatnonzero(valid)]
+            item = np.r_[item, valid[valid > 0]]
+        return row, item
