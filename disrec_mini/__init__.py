@@ -14,7 +14,9 @@ if TYPE_CHECKING:  # for editors and type checkers; `as` makes a name public
     from disrec_mini import intentions as intentions
     from disrec_mini import losses as losses
     from disrec_mini import model as model
+    from disrec_mini import objective as objective
     from disrec_mini import plots as plots
+    from disrec_mini import remedy as remedy
     from disrec_mini import synthetic as synthetic
     from disrec_mini import training as training
     from disrec_mini import widgets as widgets
@@ -27,6 +29,8 @@ if TYPE_CHECKING:  # for editors and type checkers; `as` makes a name public
     from disrec_mini.model import DisRec as DisRec
     from disrec_mini.model import Encoding as Encoding
     from disrec_mini.reading import read_interactions as read_interactions
+    from disrec_mini.recommender import Objective as Objective
+    from disrec_mini.recommender import Recommender as Recommender
     from disrec_mini.settings import DisRecConfig as DisRecConfig
     from disrec_mini.splitting import Split as Split
     from disrec_mini.splitting import corrupt as corrupt
@@ -41,8 +45,8 @@ __version__ = "0.1.0"
 _HOMES = dict.fromkeys(
     (
         *("analysis", "baselines", "batches", "datasets", "encoder", "evaluation"),
-        *("explorer", "intentions", "losses", "model", "plots"),
-        *("synthetic", "training", "widgets"),
+        *("explorer", "intentions", "losses", "model", "objective"),
+        *("plots", "remedy", "synthetic", "training", "widgets"),
     ),
     "",
 )
@@ -54,6 +58,8 @@ _HOMES |= {
     "History": "training",
     "Interactions": "interactions",
     "Metrics": "evaluation",
+    "Objective": "recommender",
+    "Recommender": "recommender",
     "Split": "splitting",
     "compare": "analysis",
     "corrupt": "splitting",

@@ -12,50 +12,27 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from disrec_mini.errors import DisrecError
 from disrec_mini.reading import FORMATS
-from disrec_mini.settings import SAMPLERS, DisRecConfig
+from disrec_mini.settings import MODELS, Setting, as_text, config_class, declared
 
 if TYPE_CHECKING:
-    from disrec_mini.evaluation import Metrics
     from disrec_mini.interactions import Interactions
-    from disrec_mini.model import DisRec
+    from disrec_mini.recommender import Recommender
     from disrec_mini.splitting import Split
 
 PAPER_EPOCHS = 60
 ENOUGH_PAIRS = 4_500_000  # visited in training by default, in 10 to 60 epochs
 
-# flag -> (setting, type, help); every flag changes one setting of DisRecConfig
-SETTINGS: dict[str, tuple[str, Any, str]] = {
-    "--dim": ("dim", int, "D, size of every vector"),
-    "--blocks": ("n_blocks", int, "self-attention blocks"),
-    "--intents": ("n_intents", int, "K, number of intentions"),
-    "--keep": ("keep", float, "lambda, share of triples seq2seq learns from"),
-    "--max-len": ("max_len", int, "longest sequence read"),
-    "--dropout": ("dropout", float, "share of activations dropped"),
-    "--variant": ("variant", int, "0 both losses, 1 seq2item, 2 and 3 item by item"),
-    "--seq2seq-weight": ("seq2seq_weight", float, "factor before the seq2seq loss"),
-    "--seq2seq-start": ("seq2seq_start", int, "epochs without the seq2seq loss"),
-    "--seq2seq-ramp": ("seq2seq_ramp", int, "epochs in which its weight grows"),
-    "--temperature": ("temperature", float, "of the seq2item softmax"),
-    "--group-size": ("group_size", int, "B, pairs in one in-batch softmax"),
-    "--groups": ("groups", int, "G, groups in one step"),
-    "--learning-rate": ("learning_rate", float, "Adam's"),
-    "--l2": ("l2", float, "Adam weight decay on the item table"),
-    "--item-decay": ("item_decay", float, "decoupled decay of the item table"),
-    "--item-dropout": ("item_dropout", float, "share of input items hidden"),
-    "--average": ("average", float, "decay of the average of weights, 0 for none"),
-}
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    options = _parser().parse_args(words)
+    options = _parser(words).parse_args(words)
     try:
         code = int(options.run(options, words) or 0)
         sys.stdout.flush()
@@ -84,13 +61,15 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"disrec_mini: {message}; see {self.prog} --help.\n")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """All commands; `train` has the flags of the model that `words` name."""
     parser = _Parser(
         prog="python -m disrec_mini",
         description="Disentangled self-supervision in sequential recommenders.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_train(commands.add_parser("train", help="train a model and evaluate it"))
+    train = commands.add_parser("train", help="train a model and evaluate it")
+    _add_train(train, _kind(words))
     _add_evaluate(commands.add_parser("evaluate", help="evaluate a trained model"))
     _add_recommend(commands.add_parser("recommend", help="recommend items"))
     _add_data(commands.add_parser("data", help="list, describe or fetch data sets"))
@@ -102,15 +81,20 @@ def _parser() -> argparse.ArgumentParser:
 # -- train -----------------------------------------------------------------------------
 
 
-def _add_train(parser: argparse.ArgumentParser) -> None:
+def _kind(words: Sequence[str]) -> str:
+    """The model that `train` is asked for; its own flags depend on it."""
+    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    early.add_argument("--model", nargs="?")
+    kind = early.parse_known_args(words)[0].model
+    return kind if kind in MODELS else "disrec"
+
+
+def _add_train(parser: argparse.ArgumentParser, kind: str) -> None:
     parser.set_defaults(run=_train)
     parser.add_argument("data", metavar="NAME_OR_FILE", help="data set or text file")
+    parser.add_argument("--model", choices=MODELS, default="disrec", help="what learns")
     parser.add_argument("--format", choices=["auto", *FORMATS], default="auto")
     parser.add_argument("--paper", action="store_true", help="the paper's settings")
-    parser.add_argument("--logq", action="store_true", help="logQ, for full ranking")
-    parser.add_argument("--sampler", choices=SAMPLERS)
-    for flag, (name, kind, text) in SETTINGS.items():
-        parser.add_argument(flag, dest=name, type=kind, help=text)
     parser.add_argument("--epochs", type=int, help="passes over all pairs")
     parser.add_argument("--validate-every", type=int, help="epochs, 1 by default")
     parser.add_argument("--patience", type=int, help="validations without a gain")
@@ -122,26 +106,48 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     folder = parser.add_mutually_exclusive_group()
     folder.add_argument("--out", type=Path, help="folder of a new run")
     folder.add_argument("--resume", type=Path, metavar="DIR", help="go on with a run")
+    own = parser.add_argument_group(
+        f"settings of {kind}",
+        "in brackets: the default; and with --paper, if it differs",
+    )
+    for field, about in declared(config_class(kind)):
+        if field.default is not MISSING:
+            _add_setting(own, field, about)
+
+
+def _add_setting(parser: Any, field: Any, about: Setting) -> None:
+    """One flag for one setting, as it is declared."""
+    published = as_text(field.default)
+    given = f"{as_text(about.recommended)}; {published}" if about.why else published
+    rest: dict[str, Any] = {
+        "dest": field.name,
+        "default": argparse.SUPPRESS,
+        "help": f"{about.help} ({given})".replace("%", "%%"),
+    }
+    if field.type is bool:
+        rest["action"] = argparse.BooleanOptionalAction
+    elif about.choices:
+        listed = ",".join(map(str, about.choices))
+        rest |= {"type": field.type, "metavar": f"{{{listed}}}"}
+    else:
+        kind = field.type if field.type in (int, float) else number
+        rest |= {"type": kind, "metavar": "X"}
+    parser.add_argument(about.flag or "--" + field.name.replace("_", "-"), **rest)
+
+
+def number(text: str) -> float | None:
+    return None if text == "none" else float(text)
 
 
 def _train(options: argparse.Namespace, words: list[str]) -> int:
-    began = time.time()
-    for name in ("epochs", "validate_every", "patience", "threads"):
-        value = getattr(options, name)
-        if value is not None and value < 1:
-            flag = name.replace("_", "-")
-            raise DisrecError(f"--{flag} must be at least 1, not {value}.")
-    if options.minutes is not None and not options.minutes > 0:
-        raise DisrecError(f"--minutes must be above 0, not {options.minutes}.")
-    if options.seed is not None and not 0 <= options.seed < 2**63:
-        raise DisrecError(f"--seed must be 0 or more, not {options.seed}.")
+    _check_options(options)
     run = _settings(options) if options.resume is None else _resumed(options)
-    DisRecConfig(1).replace(**run["settings"])  # complain before loading
+    kind = config_class(run["model"])
+    kind(1).replace(**run["settings"])  # complain before loading
     data = _data(run["data"], run["format"])
     out = options.resume or options.out or _new_folder(options.data)
     if options.resume is None and (out / "checkpoint.pt").exists():
         raise DisrecError(f"{out} already holds a run: go on with --resume {out}.")
-    from disrec_mini.experiments.run_job import provenance
     from disrec_mini.files import write_json_atomic
     from disrec_mini.splitting import leave_one_out
 
@@ -151,34 +157,71 @@ def _train(options: argparse.Namespace, words: list[str]) -> int:
             f"{options.data} has no user with 3 clicks or more: training, validation "
             "and test need one each."
         )
-    config = DisRecConfig(data.n_items).replace(
-        **{**run["settings"], "n_items": data.n_items}
-    )
+    config = kind(data.n_items).replace(**{**run["settings"], "n_items": data.n_items})
     run["epochs"] = run["epochs"] or _enough_epochs(split)
     write_json_atomic(out / "run.json", {**run, "settings": asdict(config)})
-    model, history = _fit(options, run, config, data, split, out)
-    if history.stopped_by == "interrupt":
+    command = shlex.join(["python", "-m", "disrec_mini", *words])
+    return _run(options, run, config, split, out, command)
+
+
+def _run(
+    options: argparse.Namespace,
+    run: dict[str, Any],
+    config: Any,
+    split: "Split",
+    out: Path,
+    command: str,
+) -> int:
+    """Train, store, show."""
+    from disrec_mini import runs
+
+    done = runs.run(
+        run["model"],
+        config,
+        split,
+        split,
+        seed=run["seed"],
+        about={"command": command, "data": run["data"], "format": run["format"]},
+        **_fit_options(options, run, out),
+    )
+    if done is None:
         print(f"disrec_mini: go on with --resume {out}", file=sys.stderr)
         return 130
-    model.save(out / "model.pt")
-    measured = _measure(model, split, ("valid", "test"), ("sampled", "full"))
-    result = {
-        "command": shlex.join(["python", "-m", "disrec_mini", *words]),
-        "data": run["data"],
-        "format": run["format"],
-        "settings": asdict(config),
-        "seed": run["seed"],
-        **provenance(),
-        "seconds": round(time.time() - began, 3),
-        "training_seconds": round(history.seconds, 3),
-        "epochs": len(history.epochs),
-        "history": asdict(history),
-        **measured,
-    }
-    write_json_atomic(out / "result.json", result)
-    _print_table(result)
+    done.model.save(out / "model.pt")
+    _print_table(done.store(out / "result.json"))
     print(f"written to {out}", file=sys.stderr)
     return 0
+
+
+def _check_options(options: argparse.Namespace) -> None:
+    for name in ("epochs", "validate_every", "patience", "threads"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            flag = name.replace("_", "-")
+            raise DisrecError(f"--{flag} must be at least 1, not {value}.")
+    if options.minutes is not None and not options.minutes > 0:
+        raise DisrecError(f"--minutes must be above 0, not {options.minutes}.")
+    if options.seed is not None and not 0 <= options.seed < 2**63:
+        raise DisrecError(f"--seed must be 0 or more, not {options.seed}.")
+
+
+def _fit_options(
+    options: argparse.Namespace, run: dict[str, Any], out: Path
+) -> dict[str, Any]:
+    if options.threads:
+        import torch
+
+        torch.set_num_threads(options.threads)
+    return {
+        "epochs": run["epochs"],
+        "device": options.device,
+        "validate_every": run["validate_every"],
+        "patience": run["patience"],
+        "minutes": options.minutes,
+        "out": out,
+        "resume": options.resume is not None,
+        "progress": not options.quiet,
+    }
 
 
 def _enough_epochs(split: "Split") -> int:
@@ -189,9 +232,9 @@ def _enough_epochs(split: "Split") -> int:
 
 def _settings(options: argparse.Namespace) -> dict[str, Any]:
     """What decides a new run: the flags on top of the paper's or our settings."""
-    kind = "paper" if options.paper else "recommended"
-    base, given = asdict(getattr(DisRecConfig, kind)(1)), _given(options)
-    if given.get("l2") and base["item_decay"] and "item_decay" not in given:
+    base, kind = "paper" if options.paper else "recommended", options.model
+    settings, given = asdict(getattr(config_class(kind), base)(1)), _given(options)
+    if given.get("l2") and settings["item_decay"] and "item_decay" not in given:
         raise DisrecError(
             "--l2 and the recommended item_decay both decay the item table: add "
             "--item-decay 0 to use --l2."
@@ -199,19 +242,20 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "data": options.data,
         "format": options.format,
+        "model": kind,
         "paper": options.paper,
         "seed": options.seed or 0,
         "epochs": options.epochs or (PAPER_EPOCHS if options.paper else None),
         "validate_every": options.validate_every or 1,
         "patience": options.patience,
-        "settings": {**base, **given},
+        "settings": {**settings, **given},
     }
 
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:
-    names = [*(name for name, _, _ in SETTINGS.values()), "sampler"]
-    given = {n: getattr(options, n) for n in names if getattr(options, n) is not None}
-    return given | ({"logq": True} if options.logq else {})
+    """The settings that flags name."""
+    names = [field.name for field, _ in declared(config_class(options.model))]
+    return {n: getattr(options, n) for n in names if hasattr(options, n)}
 
 
 def _resumed(options: argparse.Namespace) -> dict[str, Any]:
@@ -225,8 +269,10 @@ def _resumed(options: argparse.Namespace) -> dict[str, Any]:
     if run["data"] != options.data:
         raise DisrecError(f"{folder} is a run on {run['data']}, not {options.data}.")
     names = ("paper", "format", "seed", "validate_every", "patience")
-    now = {n: getattr(options, n) for n in names} | _given(options)
-    now = {n: v for n, v in now.items() if not (v is None or v is False or v == "auto")}
+    now = {name: getattr(options, name) for name in names}
+    unsaid = (None, False, "auto")
+    now = {name: value for name, value in now.items() if value not in unsaid}
+    now |= {"model": options.model, **_given(options)}
     was = {**run, **run["settings"]}
     changed = [f"{n} was {was.get(n)!r}" for n, v in now.items() if was.get(n) != v]
     if changed:
@@ -241,46 +287,14 @@ def _read_run(folder: Path) -> dict[str, Any]:
     """A run's run.json, or a sentence."""
     try:
         run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        DisRecConfig(1).replace(**run["settings"])
+        run = {"model": "disrec", **run}  # older files do not say
+        config_class(run["model"])(1).replace(**run["settings"])
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         run = {}
     names = {"data", "format", "seed", "epochs", "validate_every", "patience"}
     if not names <= set(run):
         raise DisrecError(f"{folder / 'run.json'} is missing, damaged or not of a run.")
     return dict(run)
-
-
-def _fit(
-    options: argparse.Namespace,
-    run: dict[str, Any],
-    config: DisRecConfig,
-    data: "Interactions",
-    split: "Split",
-    out: Path,
-) -> Any:
-    import torch
-
-    from disrec_mini.model import DisRec
-    from disrec_mini.training import fit
-
-    if options.threads:
-        torch.set_num_threads(options.threads)
-    torch.manual_seed(run["seed"])
-    model = DisRec(config, data.item_names)
-    history = fit(
-        model,
-        split,
-        epochs=run["epochs"],
-        seed=run["seed"],
-        device=options.device,
-        validate_every=run["validate_every"],
-        patience=run["patience"],
-        minutes=options.minutes,
-        out=out,
-        resume=options.resume is not None,
-        progress=not options.quiet,
-    )
-    return model, history
 
 
 def _new_folder(data: str) -> Path:
@@ -307,28 +321,12 @@ def _data(name: str, format: str = "auto") -> "Interactions":
 # -- evaluate --------------------------------------------------------------------------
 
 
-def _measure(
-    model: "DisRec", split: "Split", parts: Sequence[str], protocols: Sequence[str]
-) -> dict[str, Any]:
-    """{valid: {sampled: {...}, full: {...}}, test: ..., negatives_sha256}."""
-    from disrec_mini.evaluation import evaluate
-
-    found: dict[str, Any] = {}
-    for part in parts:
-        found[part] = {}
-        for protocol in protocols:
-            metrics: Metrics = evaluate(model, split, protocol, part)
-            found[part][protocol] = metrics.as_dict()
-            if protocol == "sampled":
-                found["negatives_sha256"] = metrics.negatives_sha256
-    return found
-
-
 def _print_table(result: dict[str, Any]) -> None:
     names = ("recall@1", "recall@5", "recall@10", "ndcg@5", "ndcg@10", "mrr")
     print(f"{'':18}" + "".join(f"{name:>11}" for name in names) + f"{'users':>9}")
     for part in ("valid", "test"):
-        for protocol, row in result.get(part, {}).items():
+        rows = {k: v for k, v in result.get(part, {}).items() if isinstance(v, dict)}
+        for protocol, row in rows.items():
             for label, values in (("", row), (" warm", row["warm"])):
                 cells = "".join(f"{values[name]:11.4f}" for name in names)
                 share = 1.0 if not label else row["warm_share"]
@@ -348,17 +346,21 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
 
 
 def _evaluate(options: argparse.Namespace, words: list[str]) -> int:
+    data, model = _model_and_data(options)
+    from disrec_mini import runs
     from disrec_mini.splitting import leave_one_out
 
-    data, model = _model_and_data(options)
     protocols = (
         ("sampled", "full") if options.protocol == "both" else (options.protocol,)
     )
-    _print_table(_measure(model, leave_one_out(data), (options.on,), protocols))
+    metrics = runs.measure(model, leave_one_out(data), (options.on,), protocols)
+    _print_table(runs.as_result(metrics))
     return 0
 
 
-def _model_and_data(options: argparse.Namespace) -> tuple["Interactions", "DisRec"]:
+def _model_and_data(
+    options: argparse.Namespace,
+) -> tuple["Interactions", "Recommender"]:
     """The model of --model, and the data of --data or of the run's run.json."""
     if not options.model.exists():
         raise DisrecError(
@@ -375,9 +377,9 @@ def _model_and_data(options: argparse.Namespace) -> tuple["Interactions", "DisRe
             ) from None
         name, format = run["data"], run["format"]
     data = _data(name, format)
-    from disrec_mini.model import DisRec
+    from disrec_mini.recommender import Recommender
 
-    return data, DisRec.load(options.model)
+    return data, Recommender.load(options.model)
 
 
 # -- recommend -------------------------------------------------------------------------
@@ -396,14 +398,16 @@ def _add_recommend(parser: argparse.ArgumentParser) -> None:
 
 def _recommend(options: argparse.Namespace, words: list[str]) -> int:
     if options.items is not None:
-        from disrec_mini.model import DisRec
+        from disrec_mini.recommender import Recommender
 
-        clicks, model = options.items, DisRec.load(options.model)
+        user, clicks, model = None, options.items, Recommender.load(options.model)
     else:
         data, model = _model_and_data(options)
-        clicks = data[_user(data, options.user)].tolist()
+        user = _user(data, options.user)
+        clicks = data[user].tolist()
     names = model.item_names
-    for place, item in enumerate(model.recommend(clicks, options.k), start=1):
+    best = model.recommend(clicks, options.k, users=user)
+    for place, item in enumerate(best, start=1):
         assert isinstance(item, int)  # one sequence, so one list of ids
         print(f"{place:3d}  {item:7d}  {names[item] if names else ''}".rstrip())
     return 0

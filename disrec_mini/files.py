@@ -80,3 +80,27 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def write_torch(path: str | os.PathLike[str], content: dict[str, Any]) -> None:
+    """Write tensors and plain values by `write_atomic`, for `read_torch`."""
+    import torch
+
+    write_atomic(path, lambda file: torch.save(content, file))
+
+
+def read_torch(path: Path, wanted: str, what: str) -> dict[str, Any]:
+    """A torch file of plain values with the right format mark, or a sentence."""
+    import torch
+
+    if not path.exists():
+        raise DisrecError(f"{path} does not exist: expected {what}.")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except MemoryError:
+        raise
+    except Exception:  # torch raises many kinds for a damaged file: one sentence
+        raise DisrecError(f"{path} is damaged or not {what}.") from None
+    if not isinstance(content, dict) or content.get("format") != wanted:
+        raise DisrecError(f"{path} is not {what} (expected format {wanted!r}).")
+    return content

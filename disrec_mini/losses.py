@@ -96,8 +96,35 @@ def confident_mask(loss: Tensor, keep: float) -> Tensor:
 
 
 @dataclass(frozen=True)
+class Group:
+    """B (past, future) pairs that are each other's negatives.
+
+    past : (B, K, D). future : (B, K, D), or None when seq2seq is not used.
+    targets : (B, D), target_ids : (B,), the next clicks.
+    drawn, drawn_ids : (B, D), (B,), variants 2 and 3: one item of each future.
+    """
+
+    past: Tensor
+    targets: Tensor
+    target_ids: Tensor
+    future: Tensor | None = None
+    drawn: Tensor | None = None
+    drawn_ids: Tensor | None = None
+
+    def split(self, sizes: list[int]) -> "list[Group]":
+        """Several groups laid end to end, apart: group g has sizes[g] pairs."""
+        # split, not slices: each slice's gradient would be a zero-filled whole
+        columns = [
+            [None] * len(sizes) if column is None else column.split(sizes)
+            for column in vars(self).values()
+        ]
+        return [Group(*parts) for parts in zip(*columns, strict=True)]
+
+
+@dataclass(frozen=True)
 class GroupLoss:
-    """The loss of one group: `total` = seq2item + weight * extra, all divided by B."""
+    """The loss of one group: `total` = seq2item + weight * extra, all divided by B;
+    `kept`, how many of the B K triples entered `extra`."""
 
     total: Tensor
     seq2item: Tensor
@@ -106,16 +133,7 @@ class GroupLoss:
 
 
 def group_loss(
-    config: DisRecConfig,
-    past: Tensor,
-    future: Tensor | None,
-    targets: Tensor,
-    target_ids: Tensor,
-    *,
-    weight: float,
-    log_q: Tensor | None = None,
-    drawn: Tensor | None = None,
-    drawn_ids: Tensor | None = None,
+    config: DisRecConfig, group: Group, *, weight: float, log_q: Tensor | None = None
 ) -> GroupLoss:
     """The objective on one group of B pairs.
 
@@ -123,29 +141,26 @@ def group_loss(
 
     Parameters
     ----------
-    past : (B, K, D); future : (B, K, D), or None when seq2seq is not used.
-    targets : (B, D), target_ids : (B,), the next clicks.
     weight : the seq2seq weight at this moment of the schedule.
     log_q : (n_items + 1,) table of ln q, or None.
-    drawn, drawn_ids : (B, D), (B,), variants 2 and 3: one item of each future.
     """
 
     def item_loss(vectors: Tensor, ids: Tensor) -> Tensor:
         return seq2item_loss(
-            past,
+            group.past,
             vectors,
             target_ids=ids if config.mask_same_item else None,
             log_q=None if log_q is None else log_q[ids],
             temperature=config.temperature,
-        ).mean()
+        ).mean()  # of (B,)
 
-    seq2item = item_loss(targets, target_ids)
+    seq2item = item_loss(group.targets, group.target_ids)
     extra, kept = seq2item.new_zeros(()), 0
-    if weight > 0 and drawn is not None and drawn_ids is not None:
-        extra = item_loss(drawn, drawn_ids)
-    elif weight > 0 and future is not None:
-        extra, kept = _kept_seq2seq(past, future, config)
-        extra = extra / len(past)
+    if weight > 0 and group.drawn is not None and group.drawn_ids is not None:
+        extra = item_loss(group.drawn, group.drawn_ids)
+    elif weight > 0 and group.future is not None:
+        extra, kept = _kept_seq2seq(group.past, group.future, config)
+        extra = extra / len(group.past)
     return GroupLoss(seq2item + weight * extra, seq2item, extra, kept)
 
 

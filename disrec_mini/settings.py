@@ -1,124 +1,300 @@
-"""`DisRecConfig`: every setting of the model, the losses and the steps, checked."""
+"""Every setting, declared once: default, bounds, flag, help, and what
+`recommended` changes and why. Checks, flags, docstrings and tables follow from here.
+"""
 
-import difflib
+import dataclasses
+import importlib
 import math
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import MISSING, dataclass, fields, replace
+from typing import Any, TypeVar
 
+from disrec_mini.checks import (
+    check_choice,
+    check_number,
+    check_whole,
+    did_you_mean,
+    is_number,
+)
 from disrec_mini.errors import DisrecError
 
-SAMPLERS = ("packed", "pairs")
+C = TypeVar("C", bound="Config")
+
+# the models by name: where their settings are, and where their class is
+MODELS: dict[str, tuple[str, str]] = {
+    "disrec": ("disrec_mini.settings:DisRecConfig", "disrec_mini.model:DisRec"),
+    "pop": ("disrec_mini.settings:Config", "disrec_mini.baselines:Popularity"),
+    "inverse-pop": (
+        "disrec_mini.settings:Config",
+        "disrec_mini.baselines:InversePopularity",
+    ),
+    "cooccurrence": (
+        "disrec_mini.settings:Config",
+        "disrec_mini.baselines:Cooccurrence",
+    ),
+    "pmi": ("disrec_mini.settings:PMIConfig", "disrec_mini.baselines:PMI"),
+}
+
+
+def config_class(kind: str) -> "type[Config]":
+    """The settings of a model by its name in `MODELS`."""
+    module, _, name = MODELS[kind][0].partition(":")
+    found: type[Config] = getattr(importlib.import_module(module), name)
+    return found
 
 
 @dataclass(frozen=True)
-class DisRecConfig:
-    """Settings. The defaults are the equations of Ma et al., KDD 2020 (chapter 10).
+class Setting:
+    """What is known of one setting besides its name, type and default.
 
-    The original paper was not at hand, and our source lost the values of its search: D,
-    the number of blocks, K, lambda, dropout and L2 are our guess.
-
-    Model
-    -----
-    n_items : M, number of items; ids are 1..M, 0 is padding.
-    dim : D, size of every vector.
-    n_blocks : self-attention blocks of the encoder.
-    n_intents : K, number of intentions.
-    max_len : longest sequence the encoder reads, in clicks.
-    dropout : share of activations dropped in training.
-    init_std : None for Glorot uniform (TensorFlow's default, the paper's), else the
-        standard deviation of a normal for items, positions and prototypes.
-    remedy : True switches on the remedy against prototype collapse: clustering on
-        centred z, undivided until `remedy_epochs`, then k-means (chapter 06).
-
-    Losses
-    ------
-    variant : the paper's Table 2. 0 both losses; 1 seq2item alone; 2 every future item
-        one by one; 3 the next three items one by one.
-    keep : lambda, share of (sample, intention) pairs seq2seq may learn from, 0..1.
-    seq2seq_weight : factor before the seq2seq loss (before w of variants 2 and 3).
-    seq2seq_start, seq2seq_ramp : epochs without it, then epochs of linear growth.
-    temperature, seq2seq_temperature : logits are dot / temperature; None is sqrt(D).
-    mask_same_item : other rows with the same target leave the denominator.
-    logq : subtract ln q_j from the training logits, for full ranking (chapter 07).
-
-    Steps
-    -----
-    sampler : "packed" (prefix-shared) or "pairs" (each pair encoded by itself).
-    group_size : B, pairs in one in-batch softmax.
-    groups : G, groups in one optimiser step; the loss is their mean.
-    learning_rate : Adam's.
-    l2 : Adam weight decay on the item table.
-    item_decay : decoupled weight decay on the item table (AdamW's), instead of l2.
-    item_dropout : share of input clicks whose item is hidden (only the position stays).
-    average : decay of a moving average of the weights, taken every 5 steps and used
-        for validation and for the result; 0 for none.
+    low, high : its bounds, both allowed. above : a bound that is not allowed itself.
+    choices : the only values. flag : on the command line, "" for none.
+    recommended, why : the value that measures better than the default, and the reason.
     """
 
-    n_items: int
-    dim: int = 64
-    n_blocks: int = 2
-    n_intents: int = 4
-    keep: float = 0.5
-    max_len: int = 50
-    dropout: float = 0.2
-    init_std: float | None = None
-    remedy: bool = False
-    remedy_epochs: int = 3
-    variant: int = 0
-    seq2seq_weight: float = 1.0
-    seq2seq_start: int = 0
-    seq2seq_ramp: int = 0
-    temperature: float | None = None
-    seq2seq_temperature: float | None = None
-    mask_same_item: bool = False
-    logq: bool = False
-    sampler: str = "packed"
-    group_size: int = 128
-    groups: int = 1
-    learning_rate: float = 1e-3
-    l2: float = 0.0
-    item_decay: float = 0.0
-    item_dropout: float = 0.0
-    average: float = 0.0
+    help: str
+    low: float | None = None
+    high: float = math.inf
+    above: float | None = None
+    choices: tuple[object, ...] = ()
+    flag: str = ""
+    recommended: Any = None
+    why: str = ""
+
+
+def setting(
+    help: str, default: Any = MISSING, *, kw_only: bool = False, **about: Any
+) -> Any:
+    """A field of a `Config`: its help, its default, and the rest of a `Setting`."""
+    known = {"setting": Setting(help, **about)}
+    return dataclasses.field(default=default, kw_only=kw_only, metadata=known)
+
+
+@dataclass(frozen=True)
+class Config:
+    """The settings of a model. Wrong values raise a sentence."""
+
+    n_items: int = setting("M, number of items; ids are 1..M, 0 is padding", low=1)
 
     def __post_init__(self) -> None:
-        for name, low in WHOLE.items():
-            _check_whole(name, getattr(self, name), low)
-        for name, bounds in RANGES.items():
-            _check_range(name, getattr(self, name), *bounds)
-        for name in POSITIVE:
-            value = getattr(self, name)
-            if value is not None and not (_is_number(value) and 0 < value < math.inf):
-                raise DisrecError(f"{name} must be a number above 0, not {value!r}.")
-        for name in ("remedy", "mask_same_item", "logq"):
-            if not isinstance(getattr(self, name), bool):
-                raise DisrecError(f"{name} must be True or False.")
-        if self.variant not in (0, 1, 2, 3):
-            raise DisrecError(f"variant must be 0, 1, 2 or 3, not {self.variant!r}.")
-        if self.sampler not in SAMPLERS:
-            raise DisrecError(
-                f"sampler must be one of {', '.join(SAMPLERS)}, not {self.sampler!r}."
-            )
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if hasattr(value, "item"):  # a NumPy scalar: files hold plain values
+                value = value.item()
+                object.__setattr__(self, field.name, value)
+            _check(field, value)
+
+    @classmethod
+    def paper(cls: type[C], n_items: int, **changes: Any) -> C:
+        """The published model's settings: the defaults."""
+        return cls(n_items, **cls.known(changes))
+
+    @classmethod
+    def recommended(cls: type[C], n_items: int, **changes: Any) -> C:
+        """What measures better than the published settings; see `deviations`."""
+        better = {name: value for name, (value, _) in cls.deviations().items()}
+        return cls(n_items, **(better | cls.known(changes)))
+
+    @classmethod
+    def deviations(cls) -> dict[str, tuple[Any, str]]:
+        """What `recommended` changes: {setting: (value, why)}."""
+        return {
+            field.name: (about.recommended, about.why)
+            for field, about in declared(cls)
+            if about.why
+        }
+
+    @classmethod
+    def known(cls, changes: dict[str, Any]) -> dict[str, Any]:
+        """`changes`, if every name is a setting."""
+        names = [field.name for field in fields(cls)]
+        for name in changes:
+            if name not in names:
+                hint = did_you_mean(name, names)
+                raise DisrecError(f"{cls.__name__} has no setting {name!r}.{hint}")
+        return changes
+
+    def replace(self: C, **changes: Any) -> C:
+        """A copy with some settings changed, checked again."""
+        return replace(self, **self.known(changes))
+
+
+@dataclass(frozen=True)
+class TrainConfig(Config):
+    """What every model that learns by gradient steps can set, besides its own."""
+
+    group_size: int = setting(
+        "B, pairs in one in-batch softmax",
+        128,
+        low=1,
+        recommended=512,
+        why="More in-batch negatives.",
+        kw_only=True,
+    )
+    groups: int = setting(
+        "G, groups in one optimiser step; the loss is their mean",
+        1,
+        low=1,
+        recommended=4,
+        why="Prefix sharing needs several pairs of a user in one step.",
+        kw_only=True,
+    )
+    learning_rate: float = setting(
+        "Adam's",
+        1e-3,
+        above=0,
+        recommended=3e-3,
+        why="Steps hold more pairs than the paper's 128.",
+        kw_only=True,
+    )
+    l2: float = setting("Adam weight decay on the item table", 0.0, low=0, kw_only=True)
+    item_decay: float = setting(
+        "decoupled weight decay on the item table (AdamW's), instead of l2",
+        0.0,
+        low=0,
+        recommended=2.0,
+        why="Decoupled decay of the item table against overfitting.",
+        kw_only=True,
+    )
+    average: float = setting(
+        "decay of a moving average of the weights, taken every 5 steps and used for "
+        "validation and for the result; 0 for none",
+        0.0,
+        low=0,
+        high=0.9999,
+        recommended=0.98,
+        why="A moving average smooths the last steps.",
+        kw_only=True,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if self.l2 and self.item_decay:
             raise DisrecError(
                 "l2 and item_decay both decay the item table: choose one."
             )
 
-    @classmethod
-    def paper(cls, n_items: int, **changes: Any) -> "DisRecConfig":
-        """The paper's equations with our guess of its settings: the defaults."""
-        return cls(n_items, **_known(changes))
 
-    @classmethod
-    def recommended(cls, n_items: int, **changes: Any) -> "DisRecConfig":
-        """What measures better than the paper's setting; see `DEVIATIONS` for why."""
-        return cls(
-            n_items, **({k: v for k, (v, _) in DEVIATIONS.items()} | _known(changes))
-        )
+@dataclass(frozen=True)
+class DisRecConfig(TrainConfig):
+    """Settings. The defaults are the equations of Ma et al., KDD 2020 (chapter 10).
 
-    def replace(self, **changes: Any) -> "DisRecConfig":
-        """A copy with some settings changed, checked again."""
-        return replace(self, **_known(changes))
+    The original paper was not at hand, and our source lost the values of its search: D,
+    the number of blocks, K, lambda, dropout and L2 are our guess.
+    """
+
+    dim: int = setting("D, size of every vector", 64, low=1)
+    n_blocks: int = setting(
+        "self-attention blocks of the encoder", 2, low=1, flag="--blocks"
+    )
+    n_intents: int = setting(
+        "K, number of intentions",
+        4,
+        low=1,
+        flag="--intents",
+        recommended=1,
+        why="On validation four lose in the sampled list on Beauty and in both lists "
+        "on 5-core (one seed).",
+    )
+    keep: float = setting(
+        "lambda, share of (sample, intention) pairs seq2seq may learn from",
+        0.5,
+        low=0,
+        high=1,
+        recommended=0.3,
+        why="On Beauty with K = 4 it loses less than 0.5 in the sampled list (three "
+        "seeds), be it by the choice or by the lighter loss.",
+    )
+    max_len: int = setting("longest sequence the encoder reads, in clicks", 50, low=2)
+    dropout: float = setting(
+        "share of activations dropped in training",
+        0.2,
+        low=0,
+        high=0.99,
+        recommended=0.5,
+        why="From the prototype, for two blocks on Beauty; on 5-core 0.3 ranks the "
+        "full list better (one seed).",
+    )
+    init_std: float | None = setting(
+        "standard deviation of a normal for items, positions and prototypes; none for "
+        "Glorot uniform (TensorFlow's default, the paper's)",
+        None,
+        above=0,
+        recommended=0.02,
+        why="Glorot gives the item table a std that shrinks with the number of items.",
+    )
+    remedy: bool = setting(
+        "against prototype collapse: clustering on centred z, undivided until "
+        "remedy_epochs, then k-means (chapter 06)",
+        False,
+        recommended=True,
+        why="With it prototypes find the known intentions of small worlds. It matters "
+        "for K > 1 only; on Beauty it gains no recall (one seed).",
+    )
+    remedy_epochs: int = setting(
+        "epochs in which the remedy does not divide the clicks",
+        3,
+        low=0,
+        recommended=6,
+        why="Clicks are clustered once their vectors mean something.",
+    )
+    variant: int = setting(
+        "the paper's Table 2: 0 both losses, 1 seq2item alone, 2 every future item one "
+        "by one, 3 the next three items one by one",
+        0,
+        choices=(0, 1, 2, 3),
+    )
+    seq2seq_weight: float = setting(
+        "factor before the seq2seq loss (before w of variants 2 and 3)",
+        1.0,
+        low=0,
+        recommended=0.1,
+        why="On Beauty and 5-core more weight costs more (one seed each); in small "
+        "worlds with one intention 1 is better.",
+    )
+    seq2seq_start: int = setting(
+        "epochs without the seq2seq loss",
+        0,
+        low=0,
+        recommended=10,
+        why="On Beauty 4 and 10 validate alike (one seed); in small worlds with one "
+        "intention 0 is best.",
+    )
+    seq2seq_ramp: int = setting(
+        "epochs of linear growth of its weight after that", 0, low=0
+    )
+    temperature: float | None = setting(
+        "of the seq2item softmax: logits are dot / temperature; none for sqrt(D)",
+        None,
+        above=0,
+        recommended=1.0,
+        why="phi has norm sqrt(D), so dot / sqrt(D) leaves logits as small as h at the "
+        "start: training crawls. Dividing by 1 lets them grow.",
+    )
+    seq2seq_temperature: float | None = setting(
+        "of the seq2seq softmax; none for sqrt(D)", None, above=0
+    )
+    mask_same_item: bool = setting(
+        "other rows with the same target leave the denominator",
+        False,
+        recommended=True,
+        why="The same item must not be its own negative.",
+    )
+    logq: bool = setting(
+        "subtract ln q_j from the training logits, for full ranking (chapter 07)", False
+    )
+    sampler: str = setting(
+        "packed (prefix-shared) or pairs (each pair encoded by itself)",
+        "packed",
+        choices=("packed", "pairs"),
+    )
+    item_dropout: float = setting(
+        "share of input clicks whose item is hidden (only the position stays)",
+        0.0,
+        low=0,
+        high=0.99,
+        recommended=0.2,
+        why="Hidden input items regularise rare items.",
+    )
 
     @property
     def uses_seq2seq(self) -> bool:
@@ -126,98 +302,64 @@ class DisRecConfig:
         return self.variant == 0 and self.keep > 0 and self.seq2seq_weight > 0
 
 
-DEVIATIONS: dict[str, tuple[Any, str]] = {
-    "n_intents": (
-        1,
-        "On validation four lose in the sampled list on Beauty and in both lists on "
-        "5-core (one seed).",
-    ),
-    "temperature": (
-        1.0,
-        "phi has norm sqrt(D), so dot / sqrt(D) leaves logits as small as h at the "
-        "start: training crawls. Dividing by 1 lets them grow.",
-    ),
-    "init_std": (
-        0.02,
-        "Glorot gives the item table a std that shrinks with the number of items.",
-    ),
-    "dropout": (
-        0.5,
-        "From the prototype, for two blocks on Beauty; on 5-core 0.3 ranks the full "
-        "list better (one seed).",
-    ),
-    "mask_same_item": (True, "The same item must not be its own negative."),
-    "group_size": (512, "More in-batch negatives."),
-    "groups": (4, "Prefix sharing needs several pairs of a user in one step."),
-    "learning_rate": (3e-3, "Steps hold more pairs than the paper's 128."),
-    "item_decay": (
-        2.0,
-        "Decoupled decay of the item table against overfitting.",
-    ),
-    "item_dropout": (0.2, "Hidden input items regularise rare items."),
-    "average": (0.98, "A moving average smooths the last steps."),
-    "remedy": (
-        True,
-        "With it prototypes find the known intentions of small worlds. It matters for "
-        "K > 1 only; on Beauty it gains no recall (one seed).",
-    ),
-    "seq2seq_weight": (
-        0.1,
-        "On Beauty and 5-core more weight costs more (one seed each); in small worlds "
-        "with one intention 1 is better.",
-    ),
-    "seq2seq_start": (
-        10,
-        "On Beauty 4 and 10 validate alike (one seed); in small worlds with one "
-        "intention 0 is best.",
-    ),
-    "remedy_epochs": (6, "Clicks are clustered once their vectors mean something."),
-    "keep": (
-        0.3,
-        "On Beauty with K = 4 it loses less than 0.5 in the sampled list (three "
-        "seeds), be it by the choice or by the lighter loss.",
-    ),
-}
+@dataclass(frozen=True)
+class PMIConfig(Config):
+    """The one setting of pointwise mutual information."""
 
-WHOLE = {"n_items": 1, "dim": 1, "n_blocks": 1, "n_intents": 1, "max_len": 2} | {
-    "group_size": 1,
-    "groups": 1,
-    "seq2seq_start": 0,
-    "seq2seq_ramp": 0,
-    "remedy_epochs": 0,
-}
-RANGES = {
-    "keep": (0.0, 1.0),
-    "dropout": (0.0, 0.99),
-    "item_dropout": (0.0, 0.99),
-    "average": (0.0, 0.9999),
-    "seq2seq_weight": (0.0, math.inf),
-    "l2": (0.0, math.inf),
-    "item_decay": (0.0, math.inf),
-}
-POSITIVE = ("learning_rate", "temperature", "seq2seq_temperature", "init_std")
+    smoothing: float = setting(
+        "s, the share that an item which never met the clicks is given", 1e-3, above=0
+    )
 
 
-def _known(changes: dict[str, Any]) -> dict[str, Any]:
-    names = [f.name for f in fields(DisRecConfig)]
-    for name in changes:
-        if name not in names:
-            near = difflib.get_close_matches(name, names, 3)
-            hint = f" Did you mean {' or '.join(near)}?" if near else ""
-            raise DisrecError(f"DisRecConfig has no setting {name!r}.{hint}")
-    return changes
+# -- what follows from the declarations ------------------------------------------------
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def declared(kind: type[Config]) -> list[tuple[Any, Setting]]:
+    """(field, setting) of every setting, a model's own first, then the common ones."""
+    known = [(f, f.metadata["setting"]) for f in fields(kind)]
+    return sorted(known, key=lambda pair: pair[0].kw_only)
 
 
-def _check_whole(name: str, value: object, low: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < low:
-        raise DisrecError(f"{name} must be a whole number >= {low}, not {value!r}.")
+def as_text(value: object) -> str:
+    """How the command line and the tables write a value."""
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
+    return str(value)
 
 
-def _check_range(name: str, value: Any, low: float, high: float) -> None:
-    if not (_is_number(value) and math.isfinite(value) and low <= value <= high):
-        wanted = f"between {low:g} and {high:g}" if high < math.inf else "0 or more"
-        raise DisrecError(f"{name} must be {wanted}, not {value!r}.")
+def describe(kind: type[Config]) -> str:
+    """A docstring's "Parameters", from the declarations."""
+    lines = ["Parameters", "----------"]
+    for field, about in declared(kind):
+        better = f"; recommended {about.recommended!r}" if about.why else ""
+        given = (
+            "" if field.default is MISSING else f" (default {field.default!r}{better})"
+        )
+        lines.append(f"{field.name} : {about.help}{given}.")
+    return "\n".join(lines)
+
+
+def _check(field: Any, value: Any) -> None:
+    name, about, kind = field.name, field.metadata["setting"], field.type
+    if about.choices:
+        check_choice(value, name, about.choices)
+    elif kind is bool:
+        if not isinstance(value, bool):
+            raise DisrecError(f"{name} must be True or False.")
+    elif kind is int:
+        check_whole(value, name, about.low)
+    elif about.above is not None:
+        if value is None and kind != float:  # noqa: E721 (a type, or a union)
+            return
+        if not (is_number(value) and about.above < value < math.inf):
+            raise DisrecError(
+                f"{name} must be a number above {about.above:g}, not {value!r}."
+            )
+    else:
+        check_number(value, name, about.low, about.high)
+
+
+for _kind in (TrainConfig, DisRecConfig, PMIConfig):
+    _kind.__doc__ = f"{_kind.__doc__}\n    {describe(_kind)}".replace("\n    ", "\n")
+
+DEVIATIONS = DisRecConfig.deviations()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import disrec_mini as dm
 from disrec_mini import batches
-from disrec_mini.training import step_loss
+from disrec_mini.objective import step_loss
 
 ragged = st.lists(st.integers(1, 30), min_size=1, max_size=12)
 quick = settings(max_examples=30, deadline=None, derandomize=True)

@@ -58,7 +58,7 @@ def test_a_result_file_says_everything(done: Path) -> None:
     wanted = "python -m disrec_mini experiment smoke --job noisy-seed1"
     assert result["command"] == wanted
     assert result["seed"] == result["job"]["seed"] == 1
-    assert result["epochs"] == len(result["curve"]) == 2
+    assert result["epochs"] == len(result["history"]["epochs"]) == 2
     assert result["stopped_by"] == "epochs"
     assert {"versions", "git", "seconds", "finished", "settings", "usage"} <= set(
         result
@@ -348,7 +348,8 @@ def test_equal_time_stops_the_slower_one_early(tmp_path: Path) -> None:
             {"pairs_per_second": speed, "valid": {"recall@10": v, "ndcg@10": v}}
             for v in values
         ]
-        return {"seed": seed, "curve": curve, "training_seconds": seconds}
+        history = {"epochs": curve}
+        return {"seed": seed, "history": history, "training_seconds": seconds}
 
     quick = [row(0, [0.1, 0.2, 0.15], 10.0, 3.0)]
     slow = [row(0, [0.12, 0.3, 0.4], 5.0, 6.0)]  # has finished one epoch after 3 s

@@ -115,13 +115,12 @@ def test_losses(case: str) -> None:
 def test_group_loss_is_the_golden_total() -> None:
     data = golden("losses_b")
     config = dm.DisRecConfig(50, dim=16, n_intents=4)
+    names = ("past", "targets", "target_ids", "future")
+    group = dm.losses.Group(*(data[name] for name in names))
     for keep in (0.0, 0.3, 1.0):
         loss = dm.losses.group_loss(
             config.replace(keep=keep),
-            data["past"],
-            data["future"],
-            data["targets"],
-            data["target_ids"],
+            group,
             weight=1.0,
         )
         close(loss.total * len(data["past"]), data[f"total_{keep}"][2])

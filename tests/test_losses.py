@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import disrec_mini as dm
 from disrec_mini.losses import (
+    Group,
     confident_mask,
     group_loss,
     seq2item_loss,
@@ -284,7 +285,9 @@ def test_group_loss_equals_the_definition(
         temperature=0.5 if extensions else None,
         seq2seq_temperature=2.0 if extensions else None,
     )
-    ours = group_loss(config, past, future, targets, ids, weight=weight, log_q=table)
+    ours = group_loss(
+        config, Group(past, targets, ids, future), weight=weight, log_q=table
+    )
     first = slow_seq2item(
         past,
         targets,
@@ -323,14 +326,9 @@ def test_variants_add_the_loss_of_one_drawn_item(variant: int, masked: bool) -> 
     config = dm.DisRecConfig(5, dim=D, variant=variant, mask_same_item=masked)
     ours = group_loss(
         config,
-        past,
-        None,
-        targets,
-        ids,
+        Group(past, targets, ids, drawn=drawn, drawn_ids=drawn_ids),
         weight=0.7,
         log_q=table,
-        drawn=drawn,
-        drawn_ids=drawn_ids,
     )
     parts = []
     for h, j in ((targets, ids), (drawn, drawn_ids)):
@@ -347,7 +345,7 @@ def test_variant_1_is_seq2item_alone() -> None:
     past, targets = vectors(7, (4, 2, 3), (4, 3))
     config = dm.DisRecConfig(9, dim=3, variant=1)
     ids = torch.tensor([1, 2, 3, 4])
-    loss = group_loss(config, past, None, targets, ids, weight=1.0)
+    loss = group_loss(config, Group(past, targets, ids), weight=1.0)
     close(loss.total, slow_seq2item(past, targets).mean())
     assert float(loss.extra) == loss.kept == 0
 
@@ -355,5 +353,7 @@ def test_variant_1_is_seq2item_alone() -> None:
 def test_a_group_of_one_pair_of_one_intention_has_nothing_to_learn() -> None:
     past, future, targets = vectors(8, (1, 1, 3), (1, 1, 3), (1, 3))
     config = dm.DisRecConfig(9, dim=3, n_intents=1, keep=1.0)
-    loss = group_loss(config, past, future, targets, torch.tensor([1]), weight=1.0)
+    loss = group_loss(
+        config, Group(past, targets, torch.tensor([1]), future), weight=1.0
+    )
     close(loss.total, torch.zeros((), dtype=torch.float64))

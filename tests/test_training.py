@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 import disrec_mini as dm
-from disrec_mini import batches, training
+from disrec_mini import batches, objective, training
 from disrec_mini.errors import DisrecError
 from disrec_mini.files import remove_leftovers
 from disrec_mini.synthetic import make_world
@@ -140,13 +140,13 @@ def test_the_seed_decides_everything() -> None:
 
 def test_every_epoch_has_an_order_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[int, int]] = []
-    step_of = training.step_loss
+    step_of = objective.step_loss
 
     def watched(model: Any, windows: Any, step: batches.Step, **rest: Any) -> Any:
         seen.extend(zip(step.window.tolist(), step.t.tolist(), strict=True))
         return step_of(model, windows, step, **rest)
 
-    monkeypatch.setattr(training, "step_loss", watched)
+    monkeypatch.setattr(objective, "step_loss", watched)
     fit(tiny(), epochs=4)
     n = len(seen) // 4
     orders = [seen[first : first + n] for first in range(0, 4 * n, n)]
@@ -204,10 +204,10 @@ def test_resume_inside_an_epoch_repeats_that_epoch(
 ) -> None:
     undisturbed = tiny(**EVERYTHING)
     fit(undisturbed, epochs=4)
-    step_of, calls = training.step_loss, 0
+    step_of, calls = objective.step_loss, 0
     n_steps = batches.n_steps(batches.make_windows(SPLIT.train, 10), 32, 2)
 
-    def stop_in_epoch_3(*args: Any, **kwargs: Any) -> training.StepLoss:
+    def stop_in_epoch_3(*args: Any, **kwargs: Any) -> objective.StepLoss:
         nonlocal calls
         calls += 1
         if calls == 2 * n_steps + 2:
@@ -215,7 +215,7 @@ def test_resume_inside_an_epoch_repeats_that_epoch(
         return step_of(*args, **kwargs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "step_loss", stop_in_epoch_3)
+        patch.setattr(objective, "step_loss", stop_in_epoch_3)
         history = fit(tiny(**EVERYTHING), epochs=4, out=tmp_path)
     assert n_steps > 2
     assert history.stopped_by == "interrupt"
@@ -351,7 +351,7 @@ def test_interrupt_before_the_first_epoch_ends(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "step_loss", interrupt)
+        patch.setattr(objective, "step_loss", interrupt)
         history = fit(tiny(**EVERYTHING), out=tmp_path)
     assert isinstance(history, dm.History)
     assert history.stopped_by == "interrupt"
@@ -609,7 +609,9 @@ def test_nothing_to_learn_from_is_a_sentence(rows: list[list[int]]) -> None:
 def test_arguments_are_checked_before_training(
     changes: dict[str, Any], pattern: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "step_loss", lambda *_, **__: pytest.fail("too late"))
+    monkeypatch.setattr(
+        objective, "step_loss", lambda *_, **__: pytest.fail("too late")
+    )
     with pytest.raises(DisrecError, match=pattern):
         fit(tiny(), **changes)
 
@@ -641,11 +643,11 @@ def test_seq2seq_weight_follows_its_schedule() -> None:
         (6, 0.8),
         (60, 0.8),
     ):
-        assert training.seq2seq_weight(config, epochs) == pytest.approx(expected)
+        assert objective.seq2seq_weight(config, epochs) == pytest.approx(expected)
     step = config.replace(seq2seq_ramp=0)
-    assert [training.seq2seq_weight(step, e) for e in (1.9, 2)] == [0.0, 0.8]
-    assert training.seq2seq_weight(dm.DisRecConfig(5), 0) == 1.0
-    assert training.seq2seq_weight(config.replace(variant=1), 9) == 0.0
+    assert [objective.seq2seq_weight(step, e) for e in (1.9, 2)] == [0.0, 0.8]
+    assert objective.seq2seq_weight(dm.DisRecConfig(5), 0) == 1.0
+    assert objective.seq2seq_weight(config.replace(variant=1), 9) == 0.0
     history = fit(tiny(seq2seq_start=1, seq2seq_ramp=2, seq2seq_weight=0.8))
     n = batches.n_steps(batches.make_windows(SPLIT.train, 10), 32, 2)
     weights = [value for _, value in history.curve("weight")]  # at the last step
@@ -658,7 +660,7 @@ def test_seq2seq_weight_follows_its_schedule() -> None:
 def one_step(gradient: float, **changes: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The item table and all else before and after one step with one gradient."""
     model = tiny(learning_rate=0.1, **changes).double()
-    optimizer = training.make_optimizer(model)
+    optimizer = objective.make_optimizer(model)
     table = model.encoder.item_embedding.weight
     rest = [p for p in model.parameters() if p is not table]
 
@@ -696,7 +698,7 @@ def test_l2_joins_the_gradient_of_the_item_table_only() -> None:
 
 def test_every_parameter_is_optimised_once() -> None:
     model = tiny()
-    groups = training.make_optimizer(model).param_groups
+    groups = objective.make_optimizer(model).param_groups
     ids = [id(p) for group in groups for p in group["params"]]
     assert sorted(ids) == sorted(id(p) for p in model.parameters())
 
@@ -710,9 +712,9 @@ def test_log_shares_equals_counting_in_a_loop() -> None:
             counts[item] += 1
     total = sum(counts.values())
     expected = [math.log(n / total) if n else 0.0 for n in counts.values()]
-    assert training.log_shares(train).tolist() == pytest.approx(expected)
+    assert objective.log_shares(train).tolist() == pytest.approx(expected)
     nobody = dm.Interactions.from_sequences([[1], [2]])
-    assert training.log_shares(nobody).tolist() == [0, 0, 0]
+    assert objective.log_shares(nobody).tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize("sampler", ["packed", "pairs"])
@@ -731,14 +733,14 @@ def test_usage_is_logged_and_sums_to_one(sampler: str) -> None:
 
 def test_usage_equals_a_loop_over_the_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Tensor] = []
-    step_of = training.step_loss
+    step_of = objective.step_loss
 
-    def watched(*args: Any, **kwargs: Any) -> training.StepLoss:
+    def watched(*args: Any, **kwargs: Any) -> objective.StepLoss:
         loss = step_of(*args, **kwargs)
-        seen.append(loss.cluster)
+        seen.append(loss.seen[0])
         return loss
 
-    monkeypatch.setattr(training, "step_loss", watched)
+    monkeypatch.setattr(objective, "step_loss", watched)
     epoch = fit(tiny(), epochs=1).epochs[0]
     rows = torch.cat(seen)
     assert len(rows) == batches.make_windows(SPLIT.train, 10).n_pairs
@@ -749,14 +751,14 @@ def test_usage_equals_a_loop_over_the_pairs(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_logged_losses_weigh_every_pair_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[float, int]] = []
-    step_of = training.step_loss
+    step_of = objective.step_loss
 
-    def watched(*args: Any, **kwargs: Any) -> training.StepLoss:
+    def watched(*args: Any, **kwargs: Any) -> objective.StepLoss:
         loss = step_of(*args, **kwargs)
-        seen.append((float(loss.seq2item), len(loss.cluster)))
+        seen.append((float(loss.means["seq2item"]), loss.n_pairs))
         return loss
 
-    monkeypatch.setattr(training, "step_loss", watched)
+    monkeypatch.setattr(objective, "step_loss", watched)
     epoch = fit(tiny(), epochs=1).epochs[0]
     assert len({n for _, n in seen}) == 2  # the last step is short
     mean = sum(loss * n for loss, n in seen) / sum(n for _, n in seen)
@@ -801,4 +803,4 @@ def test_weights_are_kept_only_once_the_clicks_are_divided(
     history = dm.fit(model, split, epochs=9, patience=3, progress=False)
     assert history.best_epoch >= first
     assert len(history.epochs) == history.best_epoch + 3
-    assert not model.intentions.uniform
+    assert not (remedy and model.intentions.uniform)

@@ -1,6 +1,6 @@
-"""Recommenders to compare with, all with the one `score` that evaluation calls."""
+"""Recommenders to compare with: each is a `Recommender`, and measured alike."""
 
 from disrec_mini.baselines.cooccurrence import PMI, Cooccurrence
-from disrec_mini.baselines.popularity import InversePopularity, Popularity
+from disrec_mini.baselines.popularity import Counted, InversePopularity, Popularity
 
-__all__ = ["PMI", "Cooccurrence", "InversePopularity", "Popularity"]
+__all__ = ["PMI", "Cooccurrence", "Counted", "InversePopularity", "Popularity"]

@@ -1,37 +1,82 @@
 """The same list for everybody: most clicked first, or least clicked first."""
 
-import math
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from disrec_mini.interactions import Interactions
+from disrec_mini.recommender import Recommender
+from disrec_mini.settings import Config
+
+M = TypeVar("M", bound="Counted")
 
 
-class Popularity:
-    """score(j) = clicks on j in training (POP)."""
+class Counted(Recommender):
+    """A model that is made by counting training clicks: it has buffers, no parameters.
 
+    Parameters
+    ----------
+    train : what is counted. settings : those of `config_type`, by name.
+    """
+
+    def __init__(self, train: Interactions, **settings: Any) -> None:
+        names = train.item_names
+        super().__init__(self.config_type(train.n_items, **settings), names)
+        self.count(train)
+        self.eval()
+
+    def count(self, train: Interactions) -> None:
+        """Register what is counted as buffers."""
+        raise NotImplementedError
+
+    @classmethod
+    def rebuild(
+        cls: type[M],
+        config: Config,
+        item_names: Sequence[str] | None,
+        weights: dict[str, Tensor],
+    ) -> M:
+        """The model of a file: buffers of any length take the place of empty ones."""
+        settings = {k: v for k, v in vars(config).items() if k != "n_items"}
+        none = Interactions(
+            np.zeros(0, np.int64), np.zeros(1, np.int64), config.n_items
+        )
+        model = cls(none, **settings)
+        model.item_names = None if item_names is None else [*item_names]
+        if weights.keys() != model.state_dict().keys():
+            raise ValueError("its weights are those of another model")
+        for name, value in weights.items():
+            setattr(model, name, value)
+        return model
+
+
+class Popularity(Counted):
+    """score(j) = clicks on j in training (POP).
+
+    As dot products: one query, 1, and a vector of one number for each item.
+    """
+
+    kind = "pop"
     sign = 1.0
+    clicks: Tensor
 
-    def __init__(self, train: Interactions) -> None:
-        self.scores = self.sign * torch.from_numpy(train.counts()).float()
-        self.scores[0] = -math.inf
+    def count(self, train: Interactions) -> None:
+        """(M + 1, 1) clicks on each item."""
+        clicks = torch.from_numpy(train.counts()).float()
+        self.register_buffer("clicks", self.sign * clicks[:, None])
 
-    def score(
+    def forward(
         self, items: Tensor, lengths: Tensor, users: Tensor | None = None
     ) -> Tensor:
-        """items (B, T), lengths (B,) -> (B, n_items + 1); column 0 is -inf."""
-        return self.scores.expand(len(items), -1)
+        """(B, 1, 1), all ones."""
+        return self.clicks.new_ones(len(items), 1, 1)
 
-    def score_candidates(
-        self,
-        items: Tensor,
-        lengths: Tensor,
-        candidates: Tensor,
-        users: Tensor | None = None,
-    ) -> Tensor:
-        """`score` at candidates (B, C) only."""
-        return self.scores[candidates]
+    def vectors(self) -> Tensor:
+        """(M + 1, 1), plus or minus the clicks."""
+        return self.clicks
 
 
 class InversePopularity(Popularity):
@@ -40,4 +85,5 @@ class InversePopularity(Popularity):
     It does badly everywhere except where the negatives are popular (chapter 03).
     """
 
+    kind = "inverse-pop"
     sign = -1.0

@@ -22,6 +22,7 @@ from disrec_mini.evaluation import per_user
 from disrec_mini.experiments.plans import CONTRASTS
 from disrec_mini.experiments.queue import RESULTS
 from disrec_mini.files import write_atomic, write_json_atomic
+from disrec_mini.runs import as_now
 
 Row = dict[str, Any]
 Array = np.ndarray
@@ -30,13 +31,17 @@ Array = np.ndarray
 def results(name: str, folder: Path = RESULTS) -> list[Row]:
     """The result files of an experiment, in the order of their names."""
     paths = sorted((folder / name).glob("*.json"))
-    rows = [json.loads(p.read_text(encoding="utf-8")) for p in paths if _is_job(p)]
+    rows = [_row(path) for path in paths if _is_job(path)]
     if not rows:
         raise DisrecError(
             f"{folder / name} holds no results: run `python -m disrec_mini experiment "
             f"{name}` first."
         )
     return rows
+
+
+def _row(path: Path) -> Row:
+    return as_now(json.loads(path.read_text(encoding="utf-8")))
 
 
 def _is_job(path: Path) -> bool:
@@ -183,7 +188,7 @@ def _at_equal_time(a: list[Row], b: list[Row], seeds: list[int]) -> dict[str, An
             best = [
                 max(
                     e["valid"][metric]
-                    for e, second in zip(row["curve"], time, strict=True)
+                    for e, second in zip(row["history"]["epochs"], time, strict=True)
                     if second <= end or second == time[0]
                 )
                 for row, time in zip(pair, times, strict=True)
@@ -202,7 +207,9 @@ def _at_equal_time(a: list[Row], b: list[Row], seeds: list[int]) -> dict[str, An
 
 def _seconds(row: Row) -> Array:
     """(epochs,) training seconds at the end of each, from the speed of each epoch."""
-    each = np.array([1 / epoch["pairs_per_second"] for epoch in row["curve"]])
+    each = np.array(
+        [1 / epoch["pairs_per_second"] for epoch in row["history"]["epochs"]]
+    )
     return np.cumsum(each) / each.sum() * row["training_seconds"]
 
 
@@ -281,7 +288,7 @@ def find(name: str, file: str = "report.json") -> Path:
 
 def read(name: str, file: str = "report.json") -> dict[str, Any]:
     """A stored JSON file of an experiment, see `find`."""
-    return dict(json.loads(find(name, file).read_text(encoding="utf-8")))
+    return _row(find(name, file))
 
 
 def _raw_address() -> str:

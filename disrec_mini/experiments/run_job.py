@@ -1,8 +1,5 @@
 """Run one job: train one model in one setting, measure it, store one file."""
 
-import platform
-import subprocess
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +8,11 @@ import numpy as np
 import torch
 
 import disrec_mini as dm
-from disrec_mini import synthetic
+from disrec_mini import runs, synthetic
 from disrec_mini.analysis import agreement, diversity, top_k
-from disrec_mini.candidates import draw_negatives
 from disrec_mini.evaluation import Array, Metrics
 from disrec_mini.experiments.job import Job
-from disrec_mini.files import write_atomic, write_json_atomic
+from disrec_mini.files import write_atomic
 from disrec_mini.interactions import Interactions
 from disrec_mini.splitting import Split
 
@@ -42,18 +38,20 @@ def run_job(
     -------
     True if the job is finished.
     """
-    began = time.time()
     world, whole, targets = _split(job)
-    train = _training_part(job, whole)
     config = getattr(dm.DisRecConfig, job.base)(whole.n_items, **job.settings)
-    torch.manual_seed(job.seed)
-    model = dm.DisRec(config)
     scratch.mkdir(parents=True, exist_ok=True)
-    history = dm.fit(
-        model,
-        train,
-        epochs=job.epochs,
+    done = runs.run(
+        "disrec",
+        config,
+        _training_part(job, whole),
+        _read(job, whole),
         seed=job.seed,
+        about={"command": command, "job": asdict(job)},
+        parts=("valid", "test") if job.reads_test else ("valid",),
+        candidates=whole,
+        full_valid_users=VALID_USERS,
+        epochs=job.epochs,
         device="cpu",
         patience=job.patience,
         valid_users=VALID_USERS,
@@ -62,62 +60,16 @@ def run_job(
         resume=True,
         progress=progress,
     )
-    if history.stopped_by == "interrupt":
+    if done is None:
         return False
-    measured, ranks = _measure(job, model, whole, targets)
-    clicks = read_clicks(model, whole.train)
-    if world is not None:
-        clicks = clicks.clean(world)
-        measured["agreement"] = intention_agreement(clicks, world)
-    measured["usage"] = {"weights": "kept", **clicks.usage()}
-    measured["common"] = common_share(model, whole)
-    if config.n_intents > 1 and whole.n_items <= FEW_ITEMS:
-        ranks["cluster"], ranks["clicks"] = cluster_by_item(model, whole)
-    if ranks:
+    more, arrays = _more(job, done.model, world, whole, targets)
+    if job.reads_test:
+        arrays |= _ranks(done.metrics["test"])
+    if arrays:
         path = folder / f"{job.name}.npz"
-        write_atomic(path, lambda file: np.savez_compressed(file, **ranks))
-    result = {
-        "command": command,
-        "job": asdict(job),
-        "settings": asdict(config),
-        "seed": job.seed,
-        **provenance(),
-        "seconds": round(time.time() - began, 1),
-        "training_seconds": round(history.seconds, 1),
-        "epochs": len(history.epochs),
-        "best_epoch": history.best_epoch,
-        "stopped_by": history.stopped_by,
-        "curve": [_short(epoch) for epoch in history.epochs],
-        **measured,
-    }
-    write_json_atomic(folder / f"{job.name}.json", result)
+        write_atomic(path, lambda file: np.savez_compressed(file, **arrays))
+    done.store(folder / f"{job.name}.json", **more)
     return True
-
-
-def provenance() -> dict[str, Any]:
-    """Versions, threads, commit and time: who made a result."""
-    here = Path(__file__).parent
-    try:
-        git = subprocess.run(
-            ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=False,
-        ).stdout.strip()
-    except (OSError, subprocess.TimeoutExpired):
-        git = ""
-    return {
-        "versions": {
-            "disrec_mini": dm.__version__,
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-        },
-        "threads": torch.get_num_threads(),
-        "git": git or None,
-        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    }
 
 
 # -- data ------------------------------------------------------------------------------
@@ -183,49 +135,48 @@ def _training_part(job: Job, split: Split) -> Split:
 # -- measures --------------------------------------------------------------------------
 
 
-def _measure(
-    job: Job, model: Any, whole: Split, targets: Array | None
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Both protocols on validation, and on test if the job may; ranks of the test.
+def _read(job: Job, whole: Split) -> Split:
+    """What is read when the model is asked: noise stays in it."""
+    if not job.noise:
+        return whole
+    noisy = dm.corrupt(whole.train, job.noise, job.seed)
+    return Split(noisy, whole.valid_items, whole.test_items)
 
-    Noise changes what is read, never who the true item is compared with: candidates
-    come from the data as they were.
-    """
-    read = whole
-    if job.noise:
-        noisy = dm.corrupt(whole.train, job.noise, job.seed)
-        read = Split(noisy, whole.valid_items, whole.test_items)
-    found: dict[str, Any] = {}
-    ranks: dict[str, Any] = {}
-    for part in ("valid", "test") if job.reads_test else ("valid",):
-        negatives = draw_negatives(whole, part)
-        found[part] = {}
-        for protocol in ("sampled", "full"):
-            slow = part == "valid" and protocol == "full"
-            users = _some_users(whole) if slow else None
-            metrics: Metrics = dm.evaluate(
-                model, read, protocol, part, users=users, negatives=negatives
-            )
-            found[part][protocol] = metrics.as_dict()
-            if part == "test":
-                ranks |= {f"{protocol}_ranks": metrics.ranks.astype(np.int32)}
-                ranks |= {"users": metrics.users.astype(np.int32), "warm": metrics.warm}
-            if protocol == "sampled":
-                found[part]["negatives_sha256"] = metrics.negatives_sha256
+
+def _more(
+    job: Job,
+    model: Any,
+    world: synthetic.World | None,
+    whole: Split,
+    targets: Array | None,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What an experiment measures besides ranks: entries, and arrays to store."""
+    more: dict[str, Any] = {}
+    arrays: dict[str, Any] = {}
     if job.reads_test:
         # people in a world go round and round: there, what was clicked comes again
         again = targets is not None and isinstance(job.data, dict)
-        found["lists"], per_user = _lists(model, read, targets, exclude_seen=not again)
-        ranks |= per_user
-    return found, ranks
+        read = _read(job, whole)
+        more["lists"], arrays = _lists(model, read, targets, exclude_seen=not again)
+    clicks = read_clicks(model, whole.train)
+    if world is not None:
+        clicks = clicks.clean(world)
+        more["agreement"] = intention_agreement(clicks, world)
+    more["usage"] = {"weights": "kept", **clicks.usage()}
+    more["common"] = common_share(model, whole)
+    if model.config.n_intents > 1 and whole.n_items <= FEW_ITEMS:
+        arrays["cluster"], arrays["clicks"] = cluster_by_item(model, whole)
+    return more, arrays
 
 
-def _some_users(split: Split) -> Array:
-    """At most VALID_USERS users who have a validation click, the same every time."""
-    users = np.flatnonzero(split.valid_items)
-    if len(users) <= VALID_USERS:
-        return users
-    return np.sort(np.random.default_rng(0).choice(users, VALID_USERS, replace=False))
+def _ranks(test: dict[str, Metrics]) -> dict[str, Any]:
+    """Ranks of the test under both protocols, of the same users."""
+    some = test["full"]
+    return {
+        **{f"{name}_ranks": m.ranks.astype(np.int32) for name, m in test.items()},
+        "users": some.users.astype(np.int32),
+        "warm": some.warm,
+    }
 
 
 def _lists(
@@ -339,15 +290,3 @@ def cluster_by_item(model: Any, split: Split) -> tuple[Array, Array]:
 def intention_agreement(clicks: Clicks, world: synthetic.World) -> dict[str, Any]:
     """How well the strongest prototype of each click names its true intention."""
     return agreement(clicks.intention(world), clicks.cluster.argmax(1))
-
-
-def _short(epoch: dict[str, Any]) -> dict[str, Any]:
-    """An epoch's entry, rounded where more digits are noise."""
-    names = ("epoch", "seq2item", "extra", "kept", "weight", "pairs_per_second")
-    kept = {n: epoch[n] for n in names if n in epoch}
-    valid = epoch.get("valid", {})
-    kept["valid"] = {n: valid[n] for n in ("recall@10", "ndcg@10", "mrr") if n in valid}
-    kept["hard_usage"] = epoch.get("hard_usage")
-    return {
-        k: float(f"{v:.5g}") if isinstance(v, float) else v for k, v in kept.items()
-    }

@@ -16,6 +16,7 @@ from disrec_mini.checks import check_whole
 from disrec_mini.errors import DisrecError
 from disrec_mini.interactions import Interactions
 from disrec_mini.model import DisRec
+from disrec_mini.remedy import RemedyLayer
 from disrec_mini.settings import DisRecConfig
 from disrec_mini.synthetic import World
 from disrec_mini.widgets import Shown, explorable, packed
@@ -116,7 +117,8 @@ def _check(model: DisRec, clicks: Interactions | None) -> None:
 
 def _packed_model(model: DisRec, half: bool) -> dict[str, Any]:
     """What `forward.js` needs to run a model."""
-    settings = vars(model.config) | {"uniform": bool(model.intentions.uniform)}
+    uniform = isinstance(model.intentions, RemedyLayer) and model.intentions.uniform
+    settings = vars(model.config) | {"uniform": bool(uniform)}
     return {"settings": settings, "weights": _weights(model, half)}
 
 

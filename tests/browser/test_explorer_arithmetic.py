@@ -33,8 +33,9 @@ def scrambled(seed: int = 0, n_items: int = 30, **settings) -> dm.DisRec:
             scale = value.shape[1] ** -0.5 if is_matrix else 0.4
             value.copy_(float(is_gain) + scale * noise)
         model.encoder.item_embedding.weight[0] = 0
-        model.intentions.z_mean.normal_(generator=generator)
-        model.intentions.uniform.fill_(False)
+        if model.config.remedy:
+            model.intentions.z_mean.normal_(generator=generator)
+            model.intentions.uniform.fill_(False)
     return model
 
 

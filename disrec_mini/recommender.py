@@ -1,0 +1,391 @@
+"""Two seams: `Recommender`, what every model can do, and `Objective`, how one learns.
+
+Evaluation, recommending, files, the command line and serving need a `Recommender` and
+nothing else; `fit` needs an `Objective` and nothing else.
+"""
+
+import importlib
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from disrec_mini.checks import check_whole
+from disrec_mini.errors import DisrecError
+from disrec_mini.files import read_torch, write_torch
+from disrec_mini.interactions import Interactions
+from disrec_mini.settings import MODELS, Config
+
+FORMAT = "disrec_mini model 1"
+FILE = "model.pt"
+
+R = TypeVar("R", bound="Recommender")
+
+
+@dataclass(frozen=True)
+class StepLoss:
+    """What one step says of itself.
+
+    total : scalar, to be minimised. n_pairs : training examples in the step.
+    means : numbers and (n,) rows that an epoch averages over its pairs and logs.
+    latest : numbers of which an epoch logs the last. seen : for `after_step`.
+    """
+
+    total: Tensor
+    n_pairs: int
+    means: dict[str, Tensor | float] = field(default_factory=dict)
+    latest: dict[str, float] = field(default_factory=dict)
+    seen: Any = None
+
+
+class Objective:
+    """How one model learns: which steps an epoch has, and what each of them costs.
+
+    Parameters
+    ----------
+    seed : everything random in it follows from the seed and the number of the epoch.
+
+    Attributes
+    ----------
+    n_pairs, n_steps : training examples and steps in an epoch.
+    average : decay of a moving average of the weights, 0 for none.
+    protocol : of validation, if the caller of `fit` does not say.
+    generator : random numbers beside those of steps; checkpoints hold its state.
+    advice : what to try when the loss is not finite. names : {mean: what to call it}.
+    """
+
+    n_pairs: int
+    n_steps: int
+    average: float = 0.0
+    protocol: str = "sampled"
+    advice: str = "a lower learning rate"
+    names: ClassVar[dict[str, str]] = {}
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def optimizer(self) -> torch.optim.Optimizer:
+        """The optimiser of the model's parameters, made once."""
+        raise NotImplementedError
+
+    def steps(self, epoch: int, part: tuple[int, int] = (0, 1)) -> Iterator[Any]:
+        """The steps of an epoch (1, 2, ...); of every `world` the one at `rank`.
+
+        part : (rank, world). All parts together are all steps, each once.
+        """
+        raise NotImplementedError
+
+    def loss(self, step: Any, progress: float) -> StepLoss:
+        """What a step costs; `progress` is the number of epochs done, in fractions."""
+        raise NotImplementedError
+
+    def before_epoch(self, epoch: int) -> Sequence[str]:
+        """Called first in every epoch.
+
+        Returns
+        -------
+        Names of parameters and buffers that were set anew: an average forgets theirs.
+        """
+        return ()
+
+    def after_step(self, loss: StepLoss) -> None:
+        """Called after every step of the optimiser."""
+
+    def counts(self, epoch: int) -> bool:
+        """Whether the weights after this epoch may be kept as the best."""
+        return True
+
+
+class Recommender(nn.Module):
+    """Scores items for click sequences: the best of K queries, or of one.
+
+    score(j | x_1..x_t) = max_k query_k . vector_j
+
+    A model gives `forward`, its queries, and `vectors`; the rest comes from here. One
+    whose scores are no dot products overrides `score` instead.
+
+    Parameters
+    ----------
+    config : settings, of the class's own `config_type`.
+    item_names : n_items + 1 names, the first for padding; saved with the weights.
+
+    Attributes
+    ----------
+    kind : the model's name, in files and on the command line.
+    max_len : the number of clicks it can read; None for any number.
+    """
+
+    kind: ClassVar[str] = ""
+    config_type: ClassVar[type[Config]] = Config
+    config: Any
+
+    def __init__(self, config: Config, item_names: Sequence[str] | None = None) -> None:
+        super().__init__()
+        if item_names is not None and len(item_names) != config.n_items + 1:
+            raise DisrecError(
+                f"item_names must hold n_items + 1 = {config.n_items + 1} names, the "
+                f"first for padding; it holds {len(item_names)}."
+            )
+        self.config = config
+        self.item_names = None if item_names is None else [*map(str, item_names)]
+
+    @property
+    def n_items(self) -> int:
+        """M, the number of items."""
+        return int(self.config.n_items)
+
+    @property
+    def max_len(self) -> int | None:
+        """The number of clicks it can read; None for any number."""
+        return getattr(self.config, "max_len", None)
+
+    # -- what a model gives ------------------------------------------------------------
+
+    def forward(
+        self, items: Tensor, lengths: Tensor, users: Tensor | None = None
+    ) -> Tensor:
+        """The queries (B, K, D) of click sequences.
+
+        Parameters
+        ----------
+        items : (B, T) int64, right-padded with 0, oldest click first.
+        lengths : (B,) int64, each 1..T. users : (B,) int64 from 0, if they are known.
+        """
+        raise NotImplementedError
+
+    def vectors(self) -> Tensor:
+        """(M + 1, D), row j is what item j is compared with; row 0 is padding."""
+        raise NotImplementedError
+
+    def objective(self, train: Interactions, seed: int) -> Objective:
+        """How this model learns from training clicks."""
+        raise NotImplementedError
+
+    # -- what comes from here ----------------------------------------------------------
+
+    @torch.no_grad()
+    def score(
+        self, items: Tensor, lengths: Tensor, users: Tensor | None = None
+    ) -> Tensor:
+        """max_k query_k . vector_j for every item j.
+
+        Parameters
+        ----------
+        items, lengths, users : as in `forward`.
+
+        Returns
+        -------
+        (B, n_items + 1); column 0, the padding, is -inf.
+        """
+        self.check(items, lengths)
+        queries, table = self(items, lengths, users), self.vectors().T  # (D, M + 1)
+        scores = queries[:, 0] @ table  # (B, M + 1)
+        for k in range(1, queries.shape[1]):
+            torch.maximum(scores, queries[:, k] @ table, out=scores)
+        scores[:, 0] = -math.inf
+        return scores
+
+    @torch.no_grad()
+    def score_candidates(
+        self,
+        items: Tensor,
+        lengths: Tensor,
+        candidates: Tensor,
+        users: Tensor | None = None,
+    ) -> Tensor:
+        """`score` at some items only: candidates (B, C) int64 -> (B, C)."""
+        if type(self).score is not Recommender.score:  # no dot product
+            return self.score(items, lengths, users).gather(1, candidates)
+        self.check(items, lengths)
+        queries = self(items, lengths, users)  # (B, K, D)
+        vectors = self.vectors()[candidates]  # (B, C, D)
+        scores = (vectors @ queries.transpose(1, 2)).amax(-1)  # (B, C)
+        return scores.masked_fill(candidates == 0, -math.inf)
+
+    @torch.no_grad()
+    def recommend(
+        self, items: Any, k: int = 10, exclude_seen: bool = True, users: Any = None
+    ) -> list[int] | list[list[int]]:
+        """The k best items, best first.
+
+        Parameters
+        ----------
+        items : one sequence of item ids, oldest first, or a (B, T) array of several,
+            right-padded with 0. Only the last max_len clicks are read.
+        k : how many; fewer come back when fewer items remain.
+        exclude_seen : leave out the items of the sequence itself.
+        users : one user or (B,) of them, for models that know them.
+
+        Returns
+        -------
+        A list of item ids, or a list of lists for several sequences.
+        """
+        single, rows = _sequences(items, self.n_items)
+        k, training = check_whole(k, "k", 1), self.training
+        who = [None] * len(rows) if users is None else np.atleast_1d(users).tolist()
+        self.eval()
+        try:
+            answers = [
+                self._best(row, k, exclude_seen, user)
+                for row, user in zip(rows, who, strict=True)
+            ]
+        finally:
+            self.train(training)
+        return answers[0] if single else answers
+
+    def _best(
+        self, row: list[int], k: int, exclude_seen: bool, user: int | None
+    ) -> list[int]:
+        device = next((x.device for x in self.state_dict().values()), None)
+        last = torch.tensor([row[-(self.max_len or len(row)) :]], device=device)
+        lengths = torch.tensor([last.shape[1]], device=device)
+        users = None if user is None else torch.tensor([user], device=device)
+        scores = self.score(last, lengths, users)[0].clone()  # (M + 1,)
+        if exclude_seen:
+            scores[row] = -math.inf
+        k = min(k, int((scores > -math.inf).sum()))
+        return [int(j) for j in scores.topk(k).indices]
+
+    def check(self, items: Tensor, lengths: Tensor) -> None:
+        """Raise a sentence if these are not click sequences that the model can read."""
+        _check_rows(items, lengths, self.n_items, self.max_len)
+
+    # -- files -------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> None:
+        """Write settings, weights, item names and version to one file, atomically."""
+        from disrec_mini import __version__
+
+        content = {
+            "format": FORMAT,
+            "version": __version__,
+            "model": self.kind,
+            "config": asdict(self.config),
+            "weights": self.state_dict(),
+            "item_names": self.item_names,
+        }
+        write_torch(path, content)
+
+    @classmethod
+    def load(cls: type[R], path: str | Path) -> R:
+        """Read a model written by `save`, or from a folder that holds `model.pt`.
+
+        `Recommender.load` reads a model of any kind, a class only its own. Only tensors
+        and plain values are read: a foreign file cannot execute code.
+        """
+        path = Path(path)
+        path = path / FILE if path.is_dir() else path
+        content = read_torch(path, FORMAT, "a model of disrec_mini")
+        kind = content.get("model", "disrec")  # older files do not say
+        found = cls if cls.kind == kind else _class_of(kind, path)
+        if not issubclass(found, cls):
+            raise DisrecError(
+                f"{path} holds a model of the kind {kind!r}, not {cls.kind!r}."
+            )
+        try:
+            model = found.rebuild(
+                found.config_type(**content["config"]),
+                content["item_names"],
+                content["weights"],
+            )
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise DisrecError(
+                f"{path} was written by disrec_mini {content.get('version', '?')} and "
+                f"does not fit this version: {str(error).splitlines()[0]}"
+            ) from None
+        return model.eval()
+
+    @classmethod
+    def rebuild(
+        cls: type[R],
+        config: Any,
+        item_names: Sequence[str] | None,
+        weights: dict[str, Tensor],
+    ) -> R:
+        """The model of a file."""
+        model = cls(config, item_names)
+        model.load_state_dict(weights)
+        return model
+
+
+def model_class(kind: str) -> type[Recommender]:
+    """The class of a model by its name in `settings.MODELS`."""
+    module, _, name = MODELS[kind][1].partition(":")
+    found: type[Recommender] = getattr(importlib.import_module(module), name)
+    return found
+
+
+def _class_of(kind: object, path: Path) -> type[Recommender]:
+    if kind not in MODELS:
+        raise DisrecError(
+            f"{path} holds a model of the kind {kind!r}, which is none of "
+            f"{', '.join(MODELS)}: load it with its own class."
+        )
+    return model_class(str(kind))
+
+
+def _sequences(items: Any, n_items: int) -> tuple[bool, list[list[int]]]:
+    """Whether `items` is one sequence, and the rows without their padding."""
+    if isinstance(items, Tensor):
+        items = items.detach().cpu().numpy()
+    try:
+        array = np.asarray(items)
+    except ValueError:
+        array = np.empty(0, object)
+    if array.dtype.kind not in "iu" or array.ndim not in (1, 2):
+        raise DisrecError(
+            "recommend needs item ids: a sequence of whole numbers, or a (B, T) "
+            "array of them right-padded with 0."
+        )
+    rows = [np.trim_zeros(row, "b").tolist() for row in np.atleast_2d(array)]
+    for row in rows:
+        if not row:
+            raise DisrecError("recommend needs at least one click in a sequence.")
+        _check_known(min(row), max(row), n_items, first=1)
+    return array.ndim == 1, rows
+
+
+def _check_rows(
+    items: Tensor, lengths: Tensor, n_items: int, max_len: int | None
+) -> None:
+    if not (isinstance(items, Tensor) and isinstance(lengths, Tensor)):
+        raise DisrecError("items and lengths must be int64 tensors.")
+    if items.ndim != 2 or lengths.shape != items.shape[:1]:
+        raise DisrecError(
+            f"items must be (B, T) and lengths (B,), not {tuple(items.shape)} and "
+            f"{tuple(lengths.shape)}."
+        )
+    if items.dtype != torch.int64 or lengths.dtype != torch.int64:
+        raise DisrecError("items and lengths must be int64 tensors.")
+    n_rows, n_columns = items.shape
+    if max_len is not None and n_columns > max_len:
+        raise DisrecError(
+            f"sequences of {n_columns} clicks are longer than max_len = {max_len}: "
+            f"pass the last {max_len}."
+        )
+    if n_rows * n_columns == 0:
+        raise DisrecError("a model needs at least one sequence with one click.")
+    clicks = torch.arange(n_columns, device=items.device) < lengths[:, None]  # (B, T)
+    sound = (lengths >= 1).all() & (lengths <= n_columns).all()
+    sound = sound & ((items != 0) == clicks).all()
+    least, most = items.aminmax()
+    if bool(sound & (least >= 0) & (most <= n_items)):  # the one look at the device
+        return
+    if not bool(sound):
+        raise DisrecError(
+            "each row must hold its `lengths` clicks first (at least 1, none of them "
+            "0) and then zeros."
+        )
+    _check_known(int(least), int(most), n_items, first=0)
+
+
+def _check_known(least: int, most: int, n_items: int, first: int) -> None:
+    if least < first or most > n_items:
+        bad = least if least < first else most
+        raise DisrecError(f"item {bad} is unknown: ids run from 1 to {n_items}.")
