@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # for editors and type checkers; `as` makes a name public
     from disrec_mini.errors import DisrecError as DisrecError
     from disrec_mini.evaluation import Metrics as Metrics
     from disrec_mini.evaluation import evaluate as evaluate
+    from disrec_mini.history import History as History
     from disrec_mini.interactions import Interactions as Interactions
     from disrec_mini.model import DisRec as DisRec
     from disrec_mini.model import Encoding as Encoding
@@ -35,7 +36,6 @@ if TYPE_CHECKING:  # for editors and type checkers; `as` makes a name public
     from disrec_mini.splitting import Split as Split
     from disrec_mini.splitting import corrupt as corrupt
     from disrec_mini.splitting import leave_one_out as leave_one_out
-    from disrec_mini.training import History as History
     from disrec_mini.training import fit as fit
 
 __version__ = "0.1.0"
@@ -55,7 +55,7 @@ _HOMES |= {
     "DisRecConfig": "settings",
     "DisrecError": "errors",
     "Encoding": "model",
-    "History": "training",
+    "History": "history",
     "Interactions": "interactions",
     "Metrics": "evaluation",
     "Objective": "recommender",

@@ -84,3 +84,11 @@ def _finish_row(
     start = int((row > 0).sum())
     next_ = left[np.argsort(time)][: len(row) - start]
     row[start : start + len(next_)] = next_
+
+
+def some_users(split: Split, n: int) -> Array:
+    """At most n users who have a validation click, the same every time."""
+    users = np.flatnonzero(split.valid_items)
+    if len(users) <= n:
+        return users
+    return np.sort(np.random.default_rng(0).choice(users, n, replace=False))

@@ -3,11 +3,15 @@
 import difflib
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from disrec_mini.errors import DisrecError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 def check_whole(value: object, name: str, least: int) -> int:
@@ -45,3 +49,135 @@ def did_you_mean(name: object, known: Iterable[str], cutoff: float = 0.6) -> str
     """ " Did you mean x?", a sentence with a blank before it, or nothing."""
     near = difflib.get_close_matches(str(name), list(known), 3, cutoff)
     return f" Did you mean {' or '.join(near)}?" if near else ""
+
+
+# -- arrays ----------------------------------------------------------------------------
+
+
+def int_array(values: object, name: str) -> np.ndarray:
+    """A read-only one-dimensional int64 copy, or a sentence."""
+    try:
+        array = np.asarray(values)
+    except ValueError:  # rows of unequal length
+        array = np.zeros((0, 0))
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        raise DisrecError(
+            f"{name} must be a one-dimensional array of whole numbers, not one of "
+            f"type {array.dtype} and shape {array.shape}."
+        )
+    array = np.array(array, dtype=np.int64)
+    array.setflags(write=False)
+    return array
+
+
+def check_ids(items: np.ndarray, n_items: int) -> None:
+    """Every click is an item, or a sentence that names the first that is none."""
+    wrong = np.flatnonzero((items < 1) | (items > n_items))
+    if len(wrong):
+        raise DisrecError(
+            f"Item ids must lie between 1 and n_items = {n_items} (0 is padding), but "
+            f"the click at position {wrong[0]} is {items[wrong[0]]}."
+        )
+
+
+def check_length(values: Sequence[object], name: str, n: int) -> None:
+    """n entries, or a sentence."""
+    if len(values) != n:
+        zero = ", index 0 being padding" if name.startswith("item") else ""
+        raise DisrecError(f"{name} must have {n} entries{zero}, not {len(values)}.")
+
+
+def check_names(
+    values: Sequence[str] | None, name: str, n: int
+) -> tuple[str, ...] | None:
+    """A tuple of n strings, None as it is, or a sentence."""
+    if values is None:
+        return None
+    if isinstance(values, str) or not all(isinstance(value, str) for value in values):
+        raise DisrecError(f"{name} must be a sequence of strings.")
+    check_length(values, name, n)
+    return tuple(values)
+
+
+# -- click sequences, devices ----------------------------------------------------------
+
+
+def click_rows(items: Any, n_items: int) -> tuple[bool, list[list[int]]]:
+    """Whether `items` is one sequence, and the rows without their padding."""
+    if hasattr(items, "detach"):  # a tensor
+        items = items.detach().cpu().numpy()
+    try:
+        array = np.asarray(items)
+    except ValueError:
+        array = np.empty(0, object)
+    if array.dtype.kind not in "iu" or array.ndim not in (1, 2):
+        raise DisrecError(
+            "recommend needs item ids: a sequence of whole numbers, or a (B, T) "
+            "array of them right-padded with 0."
+        )
+    rows = [np.trim_zeros(row, "b").tolist() for row in np.atleast_2d(array)]
+    for row in rows:
+        if not row:
+            raise DisrecError("recommend needs at least one click in a sequence.")
+        _check_known(min(row), max(row), n_items, first=1)
+    return array.ndim == 1, rows
+
+
+def check_rows(
+    items: "Tensor", lengths: "Tensor", n_items: int, max_len: int | None
+) -> None:
+    """Right-padded click sequences (B, T) and their lengths (B,), or a sentence."""
+    import torch
+    from torch import Tensor
+
+    if not (isinstance(items, Tensor) and isinstance(lengths, Tensor)):
+        raise DisrecError("items and lengths must be int64 tensors.")
+    if items.ndim != 2 or lengths.shape != items.shape[:1]:
+        raise DisrecError(
+            f"items must be (B, T) and lengths (B,), not {tuple(items.shape)} and "
+            f"{tuple(lengths.shape)}."
+        )
+    if items.dtype != torch.int64 or lengths.dtype != torch.int64:
+        raise DisrecError("items and lengths must be int64 tensors.")
+    n_rows, n_columns = items.shape
+    if max_len is not None and n_columns > max_len:
+        raise DisrecError(
+            f"sequences of {n_columns} clicks are longer than max_len = {max_len}: "
+            f"pass the last {max_len}."
+        )
+    if n_rows * n_columns == 0:
+        raise DisrecError("a model needs at least one sequence with one click.")
+    clicks = torch.arange(n_columns, device=items.device) < lengths[:, None]  # (B, T)
+    sound = (lengths >= 1).all() & (lengths <= n_columns).all()
+    sound = sound & ((items != 0) == clicks).all()
+    least, most = items.aminmax()
+    if bool(sound & (least >= 0) & (most <= n_items)):  # the one look at the device
+        return
+    if not bool(sound):
+        raise DisrecError(
+            "each row must hold its `lengths` clicks first (at least 1, none of them "
+            "0) and then zeros."
+        )
+    _check_known(int(least), int(most), n_items, first=0)
+
+
+def _check_known(least: int, most: int, n_items: int, first: int) -> None:
+    if least < first or most > n_items:
+        bad = least if least < first else most
+        raise DisrecError(f"item {bad} is unknown: ids run from 1 to {n_items}.")
+
+
+def choose_device(name: str) -> "torch.device":
+    """ "auto" is CUDA if there is one, else MPS, else the CPU; or a sentence."""
+    import torch
+
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        return torch.zeros(0, device=name).device
+    except (RuntimeError, AssertionError):
+        raise DisrecError(
+            f"device {name!r} is not available here: try 'auto' or 'cpu'."
+        ) from None

@@ -5,7 +5,6 @@ Chapter 03. Sampled protocol: Sun et al., CIKM 2019; why to look at the full one
 Krichene & Rendle, KDD 2020.
 """
 
-import contextlib
 import hashlib
 import importlib
 from collections.abc import Iterator, Mapping
@@ -19,6 +18,7 @@ from torch import Tensor
 from disrec_mini.candidates import draw_negatives
 from disrec_mini.checks import check_choice
 from disrec_mini.errors import DisrecError
+from disrec_mini.recommender import evaluation_mode, model_device
 from disrec_mini.splitting import Histories, Split, held_out
 
 Array = np.ndarray
@@ -255,27 +255,6 @@ def _inputs(
     device = model_device(model)
     items, lengths = Histories(split, on).batch(users, getattr(model, "max_len", None))
     return (items.to(device), lengths.to(device)), torch.from_numpy(users).to(device)
-
-
-@contextlib.contextmanager
-def evaluation_mode(model: Any) -> Iterator[None]:
-    """`model.eval()`, and afterwards as it was; other scorers stay as they are."""
-    training = getattr(model, "training", False)
-    if training:
-        model.eval()
-    try:
-        yield
-    finally:
-        if training:
-            model.train()
-
-
-def model_device(model: Any) -> torch.device:
-    """Where a scorer's numbers live; the CPU if it is no module or has none."""
-    if isinstance(model, torch.nn.Module):
-        for tensor in (*model.parameters(), *model.buffers()):
-            return tensor.device
-    return torch.device("cpu")
 
 
 def _sampled_ranks(scores: Tensor) -> Array:

@@ -14,7 +14,13 @@ from typing import SupportsIndex
 
 import numpy as np
 
-from disrec_mini.checks import check_whole
+from disrec_mini.checks import (
+    check_ids,
+    check_length,
+    check_names,
+    check_whole,
+    int_array,
+)
 from disrec_mini.errors import DisrecError, DisrecIndexError
 
 
@@ -53,10 +59,12 @@ class Interactions:
         set_(self, "items", int_array(self.items, "items"))
         set_(self, "offsets", int_array(self.offsets, "offsets"))
         self._check_offsets()
-        _check_ids(self.items, self.n_items)
+        check_ids(self.items, self.n_items)
         n = self.n_items + 1
-        set_(self, "item_names", _names(self.item_names, "item_names", n))
-        set_(self, "user_names", _names(self.user_names, "user_names", self.n_users))
+        set_(self, "item_names", check_names(self.item_names, "item_names", n))
+        set_(
+            self, "user_names", check_names(self.user_names, "user_names", self.n_users)
+        )
         if self.item_names is not None and self.item_names[0] != "":
             raise DisrecError(
                 f'item_names[0] belongs to padding and must be "", not '
@@ -64,7 +72,7 @@ class Interactions:
             )
         if self.item_categories is not None:
             categories = tuple(tuple(entry) for entry in self.item_categories)
-            _check_length(categories, "item_categories", n)
+            check_length(categories, "item_categories", n)
             set_(self, "item_categories", categories)
 
     def _check_offsets(self) -> None:
@@ -184,43 +192,3 @@ class Interactions:
             "top_1_percent_share": float(top / max(1, self.n_clicks)),
             "density": self.n_clicks / max(1, self.n_users * self.n_items),
         }
-
-
-def int_array(values: object, name: str) -> np.ndarray:
-    """A read-only one-dimensional int64 copy, or a sentence."""
-    try:
-        array = np.asarray(values)
-    except ValueError:  # rows of unequal length
-        array = np.zeros((0, 0))
-    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
-        raise DisrecError(
-            f"{name} must be a one-dimensional array of whole numbers, not one of "
-            f"type {array.dtype} and shape {array.shape}."
-        )
-    array = np.array(array, dtype=np.int64)
-    array.setflags(write=False)
-    return array
-
-
-def _check_ids(items: np.ndarray, n_items: int) -> None:
-    wrong = np.flatnonzero((items < 1) | (items > n_items))
-    if len(wrong):
-        raise DisrecError(
-            f"Item ids must lie between 1 and n_items = {n_items} (0 is padding), but "
-            f"the click at position {wrong[0]} is {items[wrong[0]]}."
-        )
-
-
-def _check_length(values: Sequence[object], name: str, n: int) -> None:
-    if len(values) != n:
-        zero = ", index 0 being padding" if name.startswith("item") else ""
-        raise DisrecError(f"{name} must have {n} entries{zero}, not {len(values)}.")
-
-
-def _names(values: Sequence[str] | None, name: str, n: int) -> tuple[str, ...] | None:
-    if values is None:
-        return None
-    if isinstance(values, str) or not all(isinstance(value, str) for value in values):
-        raise DisrecError(f"{name} must be a sequence of strings.")
-    _check_length(values, name, n)
-    return tuple(values)

@@ -1,7 +1,7 @@
-"""How models learn from (past, future) pairs: one step's cost, its schedule, its hooks.
+"""How a `DisRec` learns: one step's cost, its schedule, the remedy's hooks.
 
-`SelfSupervision` is the paper's: seq2item and seq2seq. `InBatchSoftmax` asks any model
-of dot products for the next click.
+`PairObjective` is the part that any model can use which learns from (past, future)
+pairs; `SelfSupervision` is the paper's, seq2item and seq2seq.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from disrec_mini.batches import Packed, Step, Windows
 from disrec_mini.encoder import Encoder
 from disrec_mini.intentions import IntentionLayer
 from disrec_mini.interactions import Interactions
-from disrec_mini.losses import Group, group_loss, seq2item_loss
+from disrec_mini.losses import Group, group_loss
 from disrec_mini.recommender import Objective, Recommender, StepLoss
 from disrec_mini.remedy import RemedyLayer
 from disrec_mini.settings import DisRecConfig
@@ -50,55 +50,6 @@ class PairObjective(Objective):
     def horizon(self) -> int | None:
         """How far ahead `Step.drawn` may lie; None: anywhere in the future."""
         return None
-
-
-class InBatchSoftmax(PairObjective):
-    """The next click against the next clicks of the other pairs of a group.
-
-    L(u,t) = -ln[ max_k exp(s_k(x_{t+1})) / sum_{(u',t')} sum_k' exp(s_k'(x'_{t'+1})) ]
-    with s_k(j) = query_k(x_1..x_t) . vector_j / temperature - ln q_j.
-
-    Parameters
-    ----------
-    model : its config is a `TrainConfig`.
-    logq : subtract ln q_j, the share of j among the targets, for full ranking.
-    """
-
-    def __init__(
-        self,
-        model: Recommender,
-        train: Interactions,
-        seed: int,
-        *,
-        temperature: float = 1.0,
-        logq: bool = False,
-    ) -> None:
-        super().__init__(model, train, seed)
-        self.temperature = temperature
-        self.protocol = "full" if logq else "sampled"
-        self.log_q = log_shares(train) if logq else None
-
-    def loss(self, step: Step, progress: float) -> StepLoss:
-        """The mean over the groups of a step."""
-        device = self.model.vectors().device
-        items, lengths = batches.padded(self.windows, step, "past")  # (P, T), (P,)
-        users = torch.from_numpy(self.windows.user[step.window]).to(device)
-        queries = self.model(items.to(device), lengths.to(device), users)  # (P, K, D)
-        ids = batches.pair_items(self.windows, step)[0].to(device)  # (P,)
-        log_q = None if self.log_q is None else self.log_q.to(device)
-        group = Group(queries, self.model.vectors()[ids], ids)
-        losses = [
-            seq2item_loss(
-                part.past,
-                part.targets,
-                target_ids=part.target_ids,
-                log_q=None if log_q is None else log_q[part.target_ids],
-                temperature=self.temperature,
-            ).mean()  # of (B,)
-            for part in group.split(np.diff(step.bounds).tolist())
-        ]
-        total = torch.stack(losses).mean()
-        return StepLoss(total, len(step.t), {"seq2item": total.detach()})
 
 
 class SelfSupervision(PairObjective):

@@ -4,6 +4,7 @@ Evaluation, recommending, files, the command line and serving need a `Recommende
 nothing else; `fit` needs an `Objective` and nothing else.
 """
 
+import contextlib
 import importlib
 import math
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from disrec_mini.checks import check_whole
+from disrec_mini.checks import check_rows, check_whole, click_rows
 from disrec_mini.errors import DisrecError
 from disrec_mini.files import read_torch, write_torch
 from disrec_mini.interactions import Interactions
@@ -226,23 +227,20 @@ class Recommender(nn.Module):
         -------
         A list of item ids, or a list of lists for several sequences.
         """
-        single, rows = _sequences(items, self.n_items)
-        k, training = check_whole(k, "k", 1), self.training
+        single, rows = click_rows(items, self.n_items)
+        k = check_whole(k, "k", 1)
         who = [None] * len(rows) if users is None else np.atleast_1d(users).tolist()
-        self.eval()
-        try:
+        with evaluation_mode(self):
             answers = [
                 self._best(row, k, exclude_seen, user)
                 for row, user in zip(rows, who, strict=True)
             ]
-        finally:
-            self.train(training)
         return answers[0] if single else answers
 
     def _best(
         self, row: list[int], k: int, exclude_seen: bool, user: int | None
     ) -> list[int]:
-        device = next((x.device for x in self.state_dict().values()), None)
+        device = model_device(self)
         last = torch.tensor([row[-(self.max_len or len(row)) :]], device=device)
         lengths = torch.tensor([last.shape[1]], device=device)
         users = None if user is None else torch.tensor([user], device=device)
@@ -254,7 +252,7 @@ class Recommender(nn.Module):
 
     def check(self, items: Tensor, lengths: Tensor) -> None:
         """Raise a sentence if these are not click sequences that the model can read."""
-        _check_rows(items, lengths, self.n_items, self.max_len)
+        check_rows(items, lengths, self.n_items, self.max_len)
 
     # -- files -------------------------------------------------------------------------
 
@@ -314,6 +312,27 @@ class Recommender(nn.Module):
         return model
 
 
+@contextlib.contextmanager
+def evaluation_mode(model: Any) -> Iterator[None]:
+    """`model.eval()`, and afterwards as it was; other scorers stay as they are."""
+    training = getattr(model, "training", False)
+    if training:
+        model.eval()
+    try:
+        yield
+    finally:
+        if training:
+            model.train()
+
+
+def model_device(model: Any) -> torch.device:
+    """Where a scorer's numbers live; the CPU if it is no module or has none."""
+    if isinstance(model, nn.Module):
+        for tensor in (*model.parameters(), *model.buffers()):
+            return tensor.device
+    return torch.device("cpu")
+
+
 def model_class(kind: str) -> type[Recommender]:
     """The class of a model by its name in `settings.MODELS`."""
     module, _, name = MODELS[kind][1].partition(":")
@@ -328,64 +347,3 @@ def _class_of(kind: object, path: Path) -> type[Recommender]:
             f"{', '.join(MODELS)}: load it with its own class."
         )
     return model_class(str(kind))
-
-
-def _sequences(items: Any, n_items: int) -> tuple[bool, list[list[int]]]:
-    """Whether `items` is one sequence, and the rows without their padding."""
-    if isinstance(items, Tensor):
-        items = items.detach().cpu().numpy()
-    try:
-        array = np.asarray(items)
-    except ValueError:
-        array = np.empty(0, object)
-    if array.dtype.kind not in "iu" or array.ndim not in (1, 2):
-        raise DisrecError(
-            "recommend needs item ids: a sequence of whole numbers, or a (B, T) "
-            "array of them right-padded with 0."
-        )
-    rows = [np.trim_zeros(row, "b").tolist() for row in np.atleast_2d(array)]
-    for row in rows:
-        if not row:
-            raise DisrecError("recommend needs at least one click in a sequence.")
-        _check_known(min(row), max(row), n_items, first=1)
-    return array.ndim == 1, rows
-
-
-def _check_rows(
-    items: Tensor, lengths: Tensor, n_items: int, max_len: int | None
-) -> None:
-    if not (isinstance(items, Tensor) and isinstance(lengths, Tensor)):
-        raise DisrecError("items and lengths must be int64 tensors.")
-    if items.ndim != 2 or lengths.shape != items.shape[:1]:
-        raise DisrecError(
-            f"items must be (B, T) and lengths (B,), not {tuple(items.shape)} and "
-            f"{tuple(lengths.shape)}."
-        )
-    if items.dtype != torch.int64 or lengths.dtype != torch.int64:
-        raise DisrecError("items and lengths must be int64 tensors.")
-    n_rows, n_columns = items.shape
-    if max_len is not None and n_columns > max_len:
-        raise DisrecError(
-            f"sequences of {n_columns} clicks are longer than max_len = {max_len}: "
-            f"pass the last {max_len}."
-        )
-    if n_rows * n_columns == 0:
-        raise DisrecError("a model needs at least one sequence with one click.")
-    clicks = torch.arange(n_columns, device=items.device) < lengths[:, None]  # (B, T)
-    sound = (lengths >= 1).all() & (lengths <= n_columns).all()
-    sound = sound & ((items != 0) == clicks).all()
-    least, most = items.aminmax()
-    if bool(sound & (least >= 0) & (most <= n_items)):  # the one look at the device
-        return
-    if not bool(sound):
-        raise DisrecError(
-            "each row must hold its `lengths` clicks first (at least 1, none of them "
-            "0) and then zeros."
-        )
-    _check_known(int(least), int(most), n_items, first=0)
-
-
-def _check_known(least: int, most: int, n_items: int, first: int) -> None:
-    if least < first or most > n_items:
-        bad = least if least < first else most
-        raise DisrecError(f"item {bad} is unknown: ids run from 1 to {n_items}.")

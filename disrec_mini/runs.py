@@ -13,14 +13,15 @@ import torch
 
 from disrec_mini import __version__
 from disrec_mini.baselines import Counted
-from disrec_mini.candidates import draw_negatives
-from disrec_mini.evaluation import PROTOCOLS, Array, Metrics, evaluate
+from disrec_mini.candidates import draw_negatives, some_users
+from disrec_mini.evaluation import PROTOCOLS, Metrics, evaluate
 from disrec_mini.files import write_json_atomic
+from disrec_mini.history import History
 from disrec_mini.interactions import Interactions
 from disrec_mini.recommender import Recommender, model_class
 from disrec_mini.settings import Config
 from disrec_mini.splitting import Split
-from disrec_mini.training import History, fit
+from disrec_mini.training import fit
 
 Measured = dict[str, dict[str, Metrics]]  # part -> protocol -> metrics
 
@@ -140,14 +141,6 @@ def measure(
                 model, read, protocol, part, users=users, negatives=negatives
             )
     return metrics
-
-
-def some_users(split: Split, n: int) -> Array:
-    """At most n users who have a validation click, the same every time."""
-    users = np.flatnonzero(split.valid_items)
-    if len(users) <= n:
-        return users
-    return np.sort(np.random.default_rng(0).choice(users, n, replace=False))
 
 
 # -- result files ----------------------------------------------------------------------

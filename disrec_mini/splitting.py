@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from disrec_mini.checks import check_choice, check_whole, is_number
+from disrec_mini.checks import check_choice, check_whole, int_array, is_number
 from disrec_mini.errors import DisrecError
-from disrec_mini.interactions import Interactions, int_array
+from disrec_mini.interactions import Interactions
 
 Array = np.ndarray
 

@@ -7,7 +7,7 @@ import math
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,45 +18,21 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from disrec_mini import checkpoints
-from disrec_mini.candidates import draw_negatives
+from disrec_mini.candidates import draw_negatives, some_users
 from disrec_mini.checks import check_choice, check_whole
+from disrec_mini.checks import (
+    choose_device as choose_device,  # chapters say dm.training
+)
 from disrec_mini.errors import DisrecError
 from disrec_mini.evaluation import PROTOCOLS, evaluate, per_user
 from disrec_mini.files import remove_leftovers
+from disrec_mini.history import EpochLog, History, shown
 from disrec_mini.recommender import Objective, Recommender, StepLoss
 from disrec_mini.splitting import Split
 
 AVERAGE_EVERY = 5  # steps between two updates of the average
 
 OnEpoch = Callable[[dict[str, Any], Any], None]
-
-
-@dataclass
-class History:
-    """What happened in training.
-
-    epochs : one dict an epoch: what the objective logs (losses, and for `DisRec` the
-        seq2seq weight, the share of triples kept, hard and soft usage of the
-        intentions), pairs_per_second, seconds, and `valid` when measured.
-    best_epoch : the epoch whose weights were kept (0 = none measured).
-    stopped_by : "epochs", "patience", "minutes" or "interrupt".
-    """
-
-    epochs: list[dict[str, Any]] = field(default_factory=list)
-    best_epoch: int = 0
-    best_value: float = -math.inf
-    stopped_by: str = ""
-    metric: str = ""
-
-    @property
-    def seconds(self) -> float:
-        """Time spent in epochs, over all resumes."""
-        return sum(epoch["seconds"] for epoch in self.epochs)
-
-    def curve(self, name: str) -> list[tuple[int, float]]:
-        """(epoch, value) of a loss, or of a validation metric such as "ndcg@10"."""
-        rows = [(e["epoch"], {**e, **e.get("valid", {})}) for e in self.epochs]
-        return [(epoch, row[name]) for epoch, row in rows if name in row]
 
 
 @dataclass(frozen=True)
@@ -147,20 +123,6 @@ def fit(
         return trainer.run(minutes, None if out is None else Path(out), on_epoch)
 
 
-def choose_device(name: str) -> torch.device:
-    """ "auto" is CUDA if there is one, else MPS, else the CPU."""
-    if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        return torch.zeros(0, device=name).device
-    except (RuntimeError, AssertionError):
-        raise DisrecError(
-            f"device {name!r} is not available here: try 'auto' or 'cpu'."
-        ) from None
-
-
 class _Trainer:
     """The state of a training run: everything a checkpoint must hold."""
 
@@ -243,7 +205,7 @@ class _Trainer:
         objective, began = self.objective, time.perf_counter()
         self._forget(objective.before_epoch(number))
         self.model.train()
-        log = _EpochLog()
+        log = EpochLog()
         with tqdm(
             total=objective.n_pairs,
             desc=f"epoch {number}/{self.plan.epochs}",
@@ -258,7 +220,7 @@ class _Trainer:
                 log.add(loss)
                 bar.update(loss.n_pairs)
                 if nth % 10 == 0:
-                    bar.set_postfix_str(_shown(log.means(), 3))
+                    bar.set_postfix_str(shown(log.means()))
         return {
             "epoch": number,
             **log.means(),
@@ -310,7 +272,9 @@ class _Trainer:
             history.best_value, history.best_epoch = value, epoch["epoch"]
             self.best = {k: v.clone() for k, v in self.validated.state_dict().items()}
         if self.progress:
-            tqdm.write(_line(epoch, self.plan.select), file=sys.stderr)
+            speed = f"{epoch['pairs_per_second']:,.0f} pairs/s"
+            line = f"epoch {epoch['epoch']:3d}  {self.plan.select} {value:.4f}"
+            tqdm.write(f"{line}  {shown(epoch)}  {speed}", file=sys.stderr)
 
     # -- checkpoints -------------------------------------------------------------------
 
@@ -357,59 +321,11 @@ class _Trainer:
 def _validation(
     split: Split, plan: _Plan
 ) -> tuple[np.ndarray, np.ndarray | None] | None:
-    users = np.flatnonzero(split.valid_items)
-    if not len(users):
-        return None
-    if len(users) > plan.valid_users:
-        rng = np.random.default_rng(0)
-        users = np.sort(rng.choice(users, plan.valid_users, replace=False))
+    """Who is asked, and their candidates; None if nobody can be."""
+    users = some_users(split, plan.valid_users)
     sampled = plan.protocol == "sampled"
-    return users, draw_negatives(split, "valid") if sampled else None
-
-
-class _EpochLog:
-    """Means over an epoch's pairs, read from the device only when they are shown."""
-
-    def __init__(self) -> None:
-        self.n_pairs = 0
-        self.totals: dict[str, Any] = {}
-        self.waiting: list[StepLoss] = []
-
-    def add(self, loss: StepLoss) -> None:
-        self.waiting.append(StepLoss(loss.total.detach(), loss.n_pairs, loss.means))
-
-    def means(self) -> dict[str, Any]:
-        """Numbers as they are, rows rounded to four places."""
-        for loss in self.waiting:
-            self.n_pairs += loss.n_pairs
-            for name, value in loss.means.items():
-                number = torch.as_tensor(value).cpu().double().numpy() * loss.n_pairs
-                self.totals[name] = self.totals.get(name, 0) + number
-        self.waiting.clear()
-        means = {name: total / self.n_pairs for name, total in self.totals.items()}
-        return {
-            name: float(x) if x.ndim == 0 else [round(float(y), 4) for y in x]
-            for name, x in means.items()
-        }
-
-
-def _shown(numbers: dict[str, Any], digits: int) -> str:
-    """ "seq2item 5.123  hard usage 0.25 0.75" """
-    parts = []
-    for name, value in numbers.items():
-        row = value if isinstance(value, list) else [value]
-        words = " ".join(f"{x:.{digits if row is not value else 2}f}" for x in row)
-        parts.append(f"{name.replace('_', ' ')} {words}")
-    return "  ".join(parts)
-
-
-def _line(epoch: dict[str, Any], metric: str) -> str:
-    known = ("epoch", "valid", "seconds", "pairs_per_second")
-    logged = {k: v for k, v in epoch.items() if k not in known}
-    return (
-        f"epoch {epoch['epoch']:3d}  {metric} {epoch['valid'][metric]:.4f}  "
-        f"{_shown(logged, 3)}  {epoch['pairs_per_second']:,.0f} pairs/s"
-    )
+    negatives = draw_negatives(split, "valid") if sampled and len(users) else None
+    return (users, negatives) if len(users) else None
 
 
 def _cause(model: Recommender, objective: Objective, loss: StepLoss) -> str:

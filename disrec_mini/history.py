@@ -1,0 +1,75 @@
+"""What happened in training: kept, averaged over an epoch, shown."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from disrec_mini.recommender import StepLoss
+
+
+@dataclass
+class History:
+    """What happened in training.
+
+    epochs : one dict an epoch: what the objective logs (losses, and for `DisRec` the
+        seq2seq weight, the share of triples kept, hard and soft usage of the
+        intentions), pairs_per_second, seconds, and `valid` when measured.
+    best_epoch : the epoch whose weights were kept (0 = none measured).
+    stopped_by : "epochs", "patience", "minutes" or "interrupt".
+    """
+
+    epochs: list[dict[str, Any]] = field(default_factory=list)
+    best_epoch: int = 0
+    best_value: float = -math.inf
+    stopped_by: str = ""
+    metric: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """Time spent in epochs, over all resumes."""
+        return sum(epoch["seconds"] for epoch in self.epochs)
+
+    def curve(self, name: str) -> list[tuple[int, float]]:
+        """(epoch, value) of a loss, or of a validation metric such as "ndcg@10"."""
+        rows = [(e["epoch"], {**e, **e.get("valid", {})}) for e in self.epochs]
+        return [(epoch, row[name]) for epoch, row in rows if name in row]
+
+
+class EpochLog:
+    """Means over an epoch's pairs, read from the device only when they are shown."""
+
+    def __init__(self) -> None:
+        self.n_pairs = 0
+        self.totals: dict[str, Any] = {}
+        self.waiting: list[StepLoss] = []
+
+    def add(self, loss: StepLoss) -> None:
+        self.waiting.append(StepLoss(loss.total.detach(), loss.n_pairs, loss.means))
+
+    def means(self) -> dict[str, Any]:
+        """Numbers as they are, rows rounded to four places."""
+        for loss in self.waiting:
+            self.n_pairs += loss.n_pairs
+            for name, value in loss.means.items():
+                number = torch.as_tensor(value).cpu().double().numpy() * loss.n_pairs
+                self.totals[name] = self.totals.get(name, 0) + number
+        self.waiting.clear()
+        means = {name: total / self.n_pairs for name, total in self.totals.items()}
+        return {
+            name: float(x) if x.ndim == 0 else [round(float(y), 4) for y in x]
+            for name, x in means.items()
+        }
+
+
+def shown(epoch: dict[str, Any]) -> str:
+    """Its numbers and rows in one line: "seq2item 5.123  hard usage 0.25 0.75"."""
+    known = ("epoch", "valid", "seconds", "pairs_per_second")
+    parts = []
+    for name, value in epoch.items():
+        if name not in known:
+            row = value if isinstance(value, list) else [value]
+            words = " ".join(f"{x:.3f}" for x in row)
+            parts.append(f"{name.replace('_', ' ')} {words}")
+    return "  ".join(parts)
