@@ -5,7 +5,6 @@ nothing else; `fit` needs an `Objective` and nothing else.
 """
 
 import contextlib
-import importlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -20,7 +19,7 @@ from disrec_mini.checks import check_rows, check_whole, click_rows
 from disrec_mini.errors import DisrecError
 from disrec_mini.files import read_torch, write_torch
 from disrec_mini.interactions import Interactions
-from disrec_mini.settings import MODELS, Config
+from disrec_mini.settings import MODELS, Config, model_class
 
 FORMAT = "disrec_mini model 1"
 FILE = "model.pt"
@@ -280,12 +279,13 @@ class Recommender(nn.Module):
         path = Path(path)
         path = path / FILE if path.is_dir() else path
         content = read_torch(path, FORMAT, "a model of disrec_mini")
-        kind = content.get("model", "disrec")  # older files do not say
-        found = cls if cls.kind == kind else _class_of(kind, path)
-        if not issubclass(found, cls):
+        kind = str(content.get("model", "disrec"))  # older files do not say
+        if kind != cls.kind and (kind not in MODELS or cls is not Recommender):
             raise DisrecError(
-                f"{path} holds a model of the kind {kind!r}, not {cls.kind!r}."
+                f"{path} holds a model of the kind {kind!r}: load it with the "
+                f"class that wrote it, not with {cls.__name__}."
             )
+        found = cls if kind == cls.kind else model_class(kind)
         try:
             model = found.rebuild(
                 found.config_type(**content["config"]),
@@ -331,19 +331,3 @@ def model_device(model: Any) -> torch.device:
         for tensor in (*model.parameters(), *model.buffers()):
             return tensor.device
     return torch.device("cpu")
-
-
-def model_class(kind: str) -> type[Recommender]:
-    """The class of a model by its name in `settings.MODELS`."""
-    module, _, name = MODELS[kind][1].partition(":")
-    found: type[Recommender] = getattr(importlib.import_module(module), name)
-    return found
-
-
-def _class_of(kind: object, path: Path) -> type[Recommender]:
-    if kind not in MODELS:
-        raise DisrecError(
-            f"{path} holds a model of the kind {kind!r}, which is none of "
-            f"{', '.join(MODELS)}: load it with its own class."
-        )
-    return model_class(str(kind))

@@ -18,8 +18,8 @@ from disrec_mini.evaluation import PROTOCOLS, Metrics, evaluate
 from disrec_mini.files import write_json_atomic
 from disrec_mini.history import History
 from disrec_mini.interactions import Interactions
-from disrec_mini.recommender import Recommender, model_class
-from disrec_mini.settings import Config
+from disrec_mini.recommender import Recommender
+from disrec_mini.settings import Config, model_class
 from disrec_mini.splitting import Split
 from disrec_mini.training import fit
 
@@ -105,7 +105,7 @@ def run(
 
 def make_model(kind: str, config: Config, train: Interactions) -> Recommender:
     """An untrained model, or one that counts, which needs nothing more."""
-    found = model_class(kind)
+    found: type[Recommender] = model_class(kind)
     if issubclass(found, Counted):
         settings = {k: v for k, v in asdict(config).items() if k != "n_items"}
         return found(train, **settings)

@@ -4,6 +4,7 @@
 
 import dataclasses
 import importlib
+import inspect
 import math
 from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any, TypeVar
@@ -19,26 +20,26 @@ from disrec_mini.errors import DisrecError
 
 C = TypeVar("C", bound="Config")
 
-# the models by name: where their settings are, and where their class is
-MODELS: dict[str, tuple[str, str]] = {
-    "disrec": ("disrec_mini.settings:DisRecConfig", "disrec_mini.model:DisRec"),
-    "pop": ("disrec_mini.settings:Config", "disrec_mini.baselines:Popularity"),
-    "inverse-pop": (
-        "disrec_mini.settings:Config",
-        "disrec_mini.baselines:InversePopularity",
-    ),
-    "cooccurrence": (
-        "disrec_mini.settings:Config",
-        "disrec_mini.baselines:Cooccurrence",
-    ),
-    "pmi": ("disrec_mini.settings:PMIConfig", "disrec_mini.baselines:PMI"),
+# every model that the command line and model files know: name -> module:class
+MODELS = {
+    "disrec": "disrec_mini.model:DisRec",
+    "pop": "disrec_mini.baselines.popularity:Popularity",
+    "inverse-pop": "disrec_mini.baselines.popularity:InversePopularity",
+    "cooccurrence": "disrec_mini.baselines.cooccurrence:Cooccurrence",
+    "pmi": "disrec_mini.baselines.cooccurrence:PMI",
 }
 
 
+def model_class(kind: str) -> Any:
+    """The class of a model by its name in `MODELS`."""
+    module, _, name = MODELS[kind].partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
 def config_class(kind: str) -> "type[Config]":
-    """The settings of a model by its name in `MODELS`."""
-    module, _, name = MODELS[kind][0].partition(":")
-    found: type[Config] = getattr(importlib.import_module(module), name)
+    """The settings of a model by its name in `MODELS`; `DisRec`'s without torch."""
+    found: type[Config]
+    found = DisRecConfig if kind == "disrec" else model_class(kind).config_type
     return found
 
 
@@ -302,15 +303,6 @@ class DisRecConfig(TrainConfig):
         return self.variant == 0 and self.keep > 0 and self.seq2seq_weight > 0
 
 
-@dataclass(frozen=True)
-class PMIConfig(Config):
-    """The one setting of pointwise mutual information."""
-
-    smoothing: float = setting(
-        "s, the share that an item which never met the clicks is given", 1e-3, above=0
-    )
-
-
 # -- what follows from the declarations ------------------------------------------------
 
 
@@ -359,7 +351,7 @@ def _check(field: Any, value: Any) -> None:
         check_number(value, name, about.low, about.high)
 
 
-for _kind in (TrainConfig, DisRecConfig, PMIConfig):
-    _kind.__doc__ = f"{_kind.__doc__}\n    {describe(_kind)}".replace("\n    ", "\n")
+for _kind in (TrainConfig, DisRecConfig):
+    _kind.__doc__ = f"{inspect.cleandoc(_kind.__doc__ or '')}\n\n{describe(_kind)}"
 
 DEVIATIONS = DisRecConfig.deviations()

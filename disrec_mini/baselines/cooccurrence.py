@@ -5,6 +5,7 @@ C_ij counts the users whose training clicks hold both i and j; C_i those that ho
 
 import math
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from disrec_mini.baselines.popularity import Counted
 from disrec_mini.interactions import Interactions
-from disrec_mini.settings import PMIConfig
+from disrec_mini.settings import Config, setting
 
 Array = np.ndarray
 
@@ -71,6 +72,15 @@ class Cooccurrence(Counted):
         scores = torch.from_numpy(total).float().view(batch, width)  # (B, M + 1)
         scores[:, 0] = -math.inf
         return scores.to(items.device)
+
+
+@dataclass(frozen=True)
+class PMIConfig(Config):
+    """The one setting of pointwise mutual information."""
+
+    smoothing: float = setting(
+        "s, the share of an item that met no click", 1e-3, above=0
+    )
 
 
 class PMI(Cooccurrence):

@@ -1,0 +1,284 @@
+"""One contract for every model of `settings.MODELS`, and for one from CONTRIBUTING.md.
+
+What a model says of itself is tested elsewhere, against loops; here is what all of them
+share: shapes, padding, candidates, lists, files, resume, both protocols, the shell.
+"""
+
+import importlib
+import json
+import math
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import disrec_mini as dm
+from disrec_mini import cli, runs, settings
+from disrec_mini.baselines import Counted, Popularity
+
+ROOT = Path(__file__).parents[1]
+RECIPE = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+ROWS = [[1, 2, 3], [4], [5, 6, 5, 6, 7, 8], [30, 1]]
+# small and quick, where a model has such a setting
+SMALL: dict[str, Any] = {"dim": 8, "n_blocks": 1, "n_intents": 2, "max_len": 10}
+SMALL |= {"group_size": 32, "groups": 2, "learning_rate": 0.01, "remedy_epochs": 1}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The model of CONTRIBUTING.md, in the place where it says."""
+    code = re.search(r"```python\n(\"\"\"The mean of.*?)```", RECIPE, re.S)
+    line = re.search(r'```python\n    "mean": "(.*)",\n```', RECIPE)
+    assert code is not None
+    assert line is not None
+    folder = tmp_path_factory.mktemp("recipe")
+    module, _, name = line[1].partition(":")
+    assert module == "disrec_mini.baselines.mean"
+    (folder / "mean.py").write_text(code[1], "utf-8")
+    spec = importlib.util.spec_from_file_location(module, folder / "mean.py")
+    assert spec is not None
+    sys.modules[module] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules[module])
+    assert hasattr(sys.modules[module], name)
+    settings.MODELS["mean"] = line[1]
+    yield
+    del settings.MODELS["mean"]
+
+
+KINDS = [*settings.MODELS, "mean"]
+LEARNING = ["disrec", "mean"]
+
+
+def small(kind: str) -> Any:
+    known = {field.name for field, _ in settings.declared(settings.config_class(kind))}
+    changes = {name: value for name, value in SMALL.items() if name in known}
+    return settings.config_class(kind).recommended(30, **changes)
+
+
+def made(kind: str, split: dm.Split, epochs: int = 2, **options: Any) -> dm.Recommender:
+    """A model after some epochs, or one that has counted."""
+    torch.manual_seed(1)
+    model = runs.make_model(kind, small(kind), split.train)
+    if not isinstance(model, Counted):
+        dm.fit(model, split, epochs=epochs, progress=False, **options)
+    return model.eval()
+
+
+@pytest.fixture(scope="module")
+def models(split: dm.Split) -> dict[str, dm.Recommender]:
+    return {kind: made(kind, split) for kind in KINDS}
+
+
+@pytest.fixture(params=KINDS)
+def model(request: pytest.FixtureRequest, models: Any) -> dm.Recommender:
+    found: dm.Recommender = models[request.param]
+    return found
+
+
+def test_the_models_of_the_shell_are_recommenders_with_their_own_names() -> None:
+    for kind in KINDS:
+        found = settings.model_class(kind)
+        assert issubclass(found, dm.Recommender)
+        assert found.kind == kind
+        assert issubclass(found.config_type, settings.Config)
+
+
+def test_shapes_and_the_padding_column(model: dm.Recommender, padded: Any) -> None:
+    items, lengths = padded(ROWS)
+    scores = model.score(items, lengths)
+    assert scores.shape == (len(ROWS), model.n_items + 1)
+    assert scores.dtype.is_floating_point
+    assert (scores[:, 0] == -math.inf).all()
+    assert scores[:, 1:].isfinite().all()
+    assert not scores.requires_grad
+
+
+def test_queries_and_vectors_give_the_scores(
+    model: dm.Recommender, padded: Any
+) -> None:
+    if type(model).score is not dm.Recommender.score:
+        pytest.skip("its scores are no dot products")
+    items, lengths = padded(ROWS)
+    with torch.no_grad():
+        queries, vectors = model(items, lengths), model.vectors()
+    assert queries.ndim == 3
+    assert vectors.shape == (model.n_items + 1, queries.shape[2])
+    best = torch.einsum("bkd,md->bkm", queries, vectors).amax(1)
+    torch.testing.assert_close(model.score(items, lengths)[:, 1:], best[:, 1:])
+
+
+def test_padding_and_company_do_not_matter(model: dm.Recommender, padded: Any) -> None:
+    together = model.score(*padded(ROWS, width=9))
+    for row, scores in zip(ROWS, together, strict=True):
+        torch.testing.assert_close(model.score(*padded([row]))[0], scores)
+
+
+def test_candidates_have_their_scores(model: dm.Recommender, padded: Any) -> None:
+    items, lengths = padded(ROWS)
+    candidates = torch.tensor([[1, 7, 30, 0], [2, 2, 1, 3], [9, 8, 0, 0], [5, 6, 7, 8]])
+    some = model.score_candidates(items, lengths, candidates)
+    every = model.score(items, lengths).gather(1, candidates)
+    torch.testing.assert_close(some, every)
+
+
+@pytest.mark.parametrize("exclude_seen", [True, False])
+def test_lists_are_sorted_scores(
+    model: dm.Recommender, padded: Any, exclude_seen: bool
+) -> None:
+    for row in ROWS:
+        scores = model.score(*padded([row]))[0].tolist()
+        left = [j for j in range(1, 31) if not (exclude_seen and j in row)]
+        for k in (1, 10, 99):
+            best = model.recommend(row, k, exclude_seen)
+            assert len(set(best)) == len(best) == min(k, len(left))
+            assert set(best) <= set(left)
+            ranked = sorted((scores[j] for j in left), reverse=True)[:k]
+            assert [scores[j] for j in best] == pytest.approx(ranked)
+    several = model.recommend(np.array([[1, 2, 3], [4, 0, 0]]), 5)
+    assert several == [model.recommend([1, 2, 3], 5), model.recommend([4], 5)]
+
+
+def test_bad_clicks_are_a_sentence(model: dm.Recommender, padded: Any) -> None:
+    for rows, said in (([[31]], "item 31 is unknown"), ([[1] * 11], "longer than")):
+        if model.max_len is None and said == "longer than":
+            continue
+        with pytest.raises(dm.DisrecError, match=said):
+            model.score(*padded(rows))
+    with pytest.raises(dm.DisrecError, match="at least one click"):
+        model.recommend([0])
+
+
+def test_a_saved_model_is_the_same_model(
+    model: dm.Recommender, padded: Any, tmp_path: Path
+) -> None:
+    model.save(tmp_path / "model.pt")
+    items, lengths = padded(ROWS)
+    for kind in (dm.Recommender, type(model)):
+        for place in (tmp_path, tmp_path / "model.pt"):
+            again = kind.load(place)
+            assert type(again) is type(model)
+            assert again.config == model.config
+            assert again.item_names == model.item_names
+            assert again.item_names[3] == "item 3"
+            assert torch.equal(again.score(items, lengths), model.score(items, lengths))
+    other = Popularity if model.kind != "pop" else dm.DisRec
+    with pytest.raises(dm.DisrecError, match=f"of the kind '{model.kind}': load it"):
+        other.load(tmp_path)
+
+
+class OnlyScore:
+    """Somebody's own scorer: nothing but `score`."""
+
+    def __init__(self, model: dm.Recommender) -> None:
+        self.score, self.max_len = model.score, model.max_len
+
+
+@pytest.mark.parametrize("on", ["valid", "test"])
+@pytest.mark.parametrize("protocol", ["sampled", "full"])
+def test_both_protocols_equal_a_loop(
+    model: dm.Recommender, split: dm.Split, padded: Any, protocol: str, on: str
+) -> None:
+    found = dm.evaluate(model, split, protocol, on)
+    assert (
+        dm.evaluate(OnlyScore(model), split, protocol, on).ranks == found.ranks
+    ).all()
+    truth = split.valid_items if on == "valid" else split.test_items
+    negatives = dm.evaluation.draw_negatives(split, on)
+    for user, rank in zip(found.users, found.ranks, strict=True):
+        seen = split.train[user].tolist()
+        seen += [int(split.valid_items[user])] if on == "test" else []
+        scores = model.score(*padded([seen[-(model.max_len or 99) :]]))[0]
+        rivals = [j for j in negatives[user].tolist() if j > 0]
+        if protocol == "full":
+            rivals = [j for j in range(1, 31) if j not in seen and j != truth[user]]
+        worse = (scores[rivals] < scores[truth[user]]).sum()
+        assert rank == 1 + len(rivals) - worse
+
+
+@pytest.mark.parametrize("kind", LEARNING)
+def test_it_goes_on_where_it_was_stopped(
+    kind: str, split: dm.Split, tmp_path: Path
+) -> None:
+    def stop(epoch: dict[str, Any], model: dm.Recommender) -> None:
+        if epoch["epoch"] == 2:
+            raise KeyboardInterrupt
+
+    undisturbed = made(kind, split, epochs=4, seed=5)
+    made(kind, split, epochs=4, seed=5, out=tmp_path, on_epoch=stop)
+    torch.manual_seed(9)  # its own first weights must not matter
+    resumed = runs.make_model(kind, small(kind), split.train)
+    history = dm.fit(
+        resumed, split, epochs=4, seed=5, out=tmp_path, resume=True, progress=False
+    )
+    assert [epoch["epoch"] for epoch in history.epochs] == [1, 2, 3, 4]
+    for name, weight in undisturbed.state_dict().items():
+        assert torch.equal(weight, resumed.state_dict()[name]), name
+
+
+@pytest.mark.parametrize("kind", LEARNING)
+def test_it_learns(kind: str, split: dm.Split) -> None:
+    torch.manual_seed(1)
+    model = runs.make_model(kind, small(kind), split.train)
+    before = dm.evaluate(model, split, "full", "valid")["mrr"]
+    history = dm.fit(model, split, epochs=8, progress=False)
+    losses = [value for _, value in history.curve("seq2item")]
+    assert losses[-1] < losses[0]
+    assert dm.evaluate(model, split, "full", "valid")["mrr"] > before
+
+
+@pytest.mark.parametrize("kind", LEARNING)
+@pytest.mark.parametrize("world", [2, 3])
+def test_the_parts_of_an_epoch_are_its_steps(
+    kind: str, split: dm.Split, world: int
+) -> None:
+    model = made(kind, split, epochs=1)
+    objective = model.objective(split.train, seed=4)
+
+    def pairs(part: tuple[int, int]) -> list[list[int]]:
+        return [
+            step.window.tolist() + step.t.tolist() for step in objective.steps(3, part)
+        ]
+
+    whole = pairs((0, 1))
+    assert len(whole) == objective.n_steps >= world
+    assert [pairs((rank, world)) for rank in range(world)] == [
+        whole[rank::world] for rank in range(world)
+    ]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_shell_trains_measures_and_recommends(
+    kind: str,
+    clicks: dm.Interactions,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file, out = tmp_path / "clicks.txt", str(tmp_path / "run")
+    file.write_text(
+        "".join(f"{u + 1} {j}\n" for u, row in enumerate(clicks) for j in row)
+    )
+    words = ["train", str(file), "--model", kind, "--epochs", "2", "--quiet"]
+    flags = {"dim": "--dim", "max_len": "--max-len", "groups": "--groups"}
+    for name, flag in flags.items():
+        if kind in LEARNING:
+            words += [flag, str(SMALL[name])]
+    assert cli.main([*words, "--out", out]) == 0
+    result = json.loads((tmp_path / "run/result.json").read_text())
+    assert result["model"] == kind
+    assert result["epochs"] == (2 if kind in LEARNING else 0)
+    if kind in LEARNING:
+        words[words.index("--epochs") + 1] = "3"
+        assert cli.main([*words, "--resume", out]) == 0
+        assert json.loads((tmp_path / "run/result.json").read_text())["epochs"] == 3
+    capsys.readouterr()
+    assert cli.main(["evaluate", "--model", out, "--protocol", "both"]) == 0
+    table = capsys.readouterr().out
+    assert "test sampled" in table
+    assert "test full" in table
+    assert cli.main(["recommend", "--model", out, "--user", "7", "-k", "3"]) == 0
+    shown = [int(line.split()[1]) for line in capsys.readouterr().out.splitlines()]
+    assert shown == dm.Recommender.load(out).recommend(clicks[6], 3)
