@@ -29,6 +29,7 @@ def padded(sequences: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 QUERIES = [[1], [2, 3, 2], [N_ITEMS], [4, 1, 7, 7, 5, 1]]
+QUERIES += [[i, 9 - i] for i in range(1, 7)]  # more rows than are counted together
 
 
 def users_with(train: dm.Interactions, *items: int) -> int:

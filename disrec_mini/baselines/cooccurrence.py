@@ -56,6 +56,10 @@ class Cooccurrence(Counted):
     ) -> Tensor:
         """items (B, T), lengths (B,) -> (B, n_items + 1); column 0 is -inf."""
         self.check(items, lengths)
+        # a few rows at a time: what they met stays small enough for the cache
+        return torch.cat([self._totals(part) for part in items.split(8)])
+
+    def _totals(self, items: Tensor) -> Tensor:
         start, column, value = (
             x.cpu().numpy() for x in (self.start, self.column, self.value)
         )
