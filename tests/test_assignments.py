@@ -12,6 +12,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -67,12 +68,17 @@ def graded(notebook):
 
 @cache
 def prepared(assignment):
-    """{grade_id: (names defined before the cell, compiled cell)}: run right answers."""
+    """{grade_id: (names defined before the cell, compiled cell)}: run right answers.
+
+    Down to the last check: `make nbval` runs the slow cells below it.
+    """
     from IPython.core.inputtransformer2 import TransformerManager
 
     names, found = {}, {}
-    for cell in source(assignment).cells:
-        if cell.cell_type != "code":
+    notebook = source(assignment)
+    last = list(graded(notebook).values())[-1]
+    for cell in notebook.cells:
+        if cell.cell_type != "code" or last in found:
             continue
         about = cell.metadata.get("nbgrader", {})
         code = TransformerManager().transform_cell(cell.source)
@@ -124,16 +130,9 @@ def release(assignment):
     return nbformat.read(path, as_version=4)
 
 
-def run(*words, cwd=None):
-    command = [sys.executable, *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
-
-
-def grade(path, folder, *words):
-    """Reports by student, from `grade.py PATH --json`."""
-    out = folder / "grades.json"
-    run(FOLDER / "grade.py", path, "--json", out, "--jobs", 2, *words)
-    return {r["student"]: r for r in json.loads(out.read_text(encoding="utf-8"))}
+def run(*words, **environment):
+    command, env = [sys.executable, *map(str, words)], {**os.environ, **environment}
+    return subprocess.run(command, capture_output=True, text=True, env=env, check=False)
 
 
 def test_the_release_is_what_the_source_makes():
@@ -158,24 +157,48 @@ def test_the_same_tools_in_every_assignment():
         assert len({cells_by_id(source(a))[name].source for a in NAMES}) == 1, name
 
 
-@pytest.mark.parametrize("assignment", NAMES)
-def test_the_untouched_release_fails_exactly_its_questions(assignment, tmp_path):
-    """By nbval alone, as a student runs it."""
-    path = FOLDER / "release" / assignment / f"{assignment}.ipynb"
+SHORT = """
+import disrec_mini
+whole = disrec_mini.fit
+disrec_mini.fit = lambda *words, **named: whole(*words, **(named | {"epochs": 1}))
+"""
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory):
+    """{assignment: names of the cells that fail in its release}, by nbval alone.
+
+    As a student runs it, except that training ends after an epoch: the cells that
+    train are those of the sources, and `make nbval` runs them to their end.
+    """
+    folder = tmp_path_factory.mktemp("untouched")
+    startup = folder / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "short.py").write_text(SHORT)
+    (folder / "none.ini").write_text("[pytest]\n")
     words = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300"]
-    words += ["-p", "no:cacheprovider", "-c", tmp_path / "none.ini"]
-    (tmp_path / "none.ini").write_text("[pytest]\n")
-    out = tmp_path / "junit.xml"
-    run("-m", "pytest", *words, "--junitxml", out, path)
+    words += ["-p", "no:cacheprovider", "-c", folder / "none.ini"]
+    words += ["--rootdir", FOLDER / "release"]
+    words += [FOLDER / "release" / name / f"{name}.ipynb" for name in NAMES]
+    out = folder / "junit.xml"
+    run("-m", "pytest", *words, "--junitxml", out, IPYTHONDIR=str(folder))
+    failed = {name: set() for name in NAMES}
+    for case in ET.parse(out).getroot().iter("testcase"):
+        (name,) = (name for name in NAMES if name in case.get("classname"))
+        if case.find("failure") is not None:
+            failed[name].add(case.get("name"))
+    return failed
+
+
+@pytest.mark.parametrize("assignment", NAMES)
+def test_the_untouched_release_fails_exactly_its_questions(assignment, untouched):
     code = [c for c in release(assignment).cells if c.cell_type == "code"]
     wanted = {
         f"Cell {i}"
         for i, c in enumerate(code)
         if c.metadata.get("nbgrader", {}).get("grade")
     }
-    cases = ET.parse(out).getroot().iter("testcase")
-    failed = {case.get("name") for case in cases if case.find("failure") is not None}
-    assert failed == wanted
+    assert untouched[assignment] == wanted
 
 
 def spoiled():
@@ -229,12 +252,16 @@ def spoiled():
         copy = nbformat.from_dict(c["ranks"] | {"id": "copy", "source": wrong})
         n.cells.insert(n.cells.index(c["test_ranks"]) + 1, copy)
 
+    def deafen(n, c):
+        c["ranks"].source += f"\n\n\n{deaf}"
+
     def skip(n, c):
         c["test_ranks"].update(source="# NBVAL_SKIP\nassert False")
         c["test_ranks"].metadata["tags"] = ["nbval-skip", "raises-exception"]
 
     wrong = "def ranks(scores, target_index):\n    return 1 + 0 * target_index"
     loop = "def ranks(scores, target_index):\n    while True:\n        pass"
+    deaf = "import time\nwhile True:\n    try: time.sleep(1)\n    except: pass\n"
     hog = "def ranks(scores, target_index):\n    return torch.ones(10**11)"
     return {
         "right": changed(lambda n, c: None),
@@ -255,6 +282,7 @@ def spoiled():
         "reversed": changed(reverse),
         "own_cell": changed(add_own),
         "copied": changed(copy_below),
+        "deaf": changed(deafen),
         "deleted_asserts": replace("test_ranks", "print('all fine')"),
         "skipped": changed(skip),
         "wrong": replace("ranks", wrong),
@@ -264,22 +292,39 @@ def spoiled():
     }  # fmt: skip
 
 
-def test_spoiled_submissions_each_get_their_row(tmp_path):
-    """Every row of the table in course.md but the last loop, which has its own test."""
-    folder = tmp_path / "submitted"
-    folder.mkdir()
-    for student, text in spoiled().items():
+@pytest.fixture(scope="module")
+def grades(tmp_path_factory):
+    """What one call of grade.py says of a folder with every row of course.md's table.
+
+    `found` holds its reports by student, `files` what it wrote; `ran` is a file that a
+    cell below the last check would make.
+    """
+    out = tmp_path_factory.mktemp("grades")
+    folder, nested = out / "submitted", out / "submitted" / "nested" / "01_metrics"
+    nested.mkdir(parents=True)
+    texts = spoiled()
+    for student, text in texts.items():
         (folder / f"{student}.ipynb").write_text(text, encoding="utf-8")
     (folder / "essay.docx").write_bytes(b"PK")
-    (folder / "nested" / "01_metrics").mkdir(parents=True)
-    nested = folder / "nested" / "01_metrics" / "01_metrics.ipynb"
-    nested.write_text(spoiled()["right"], encoding="utf-8")
+    more, ran = source("01_metrics"), out / "ran"
+    more.cells.append(nbformat.v4.new_code_cell(f"open({str(ran)!r}, 'w')"))
+    nbformat.write(more, nested / "01_metrics.ipynb")
     (folder / "nothing").mkdir()
-    table = tmp_path / "grades.csv"
-    found = grade(
-        folder, tmp_path, "--timeout", 10, "--csv", table, "--junit", tmp_path / "j.xml"
-    )
-    assert len(found) == len(spoiled()) + 3
+    files = {name: out / f"grades.{name}" for name in ("json", "csv", "junit")}
+    words = [word for name, file in files.items() for word in (f"--{name}", file)]
+    words += ["--jobs", 2, "--timeout", 10, "--minutes", 9]
+    start = time.monotonic()
+    run(FOLDER / "grade.py", folder, *words)
+    rows = json.loads(files["json"].read_text(encoding="utf-8"))
+    found = {row["student"]: row for row in rows}
+    assert len(rows) == len(found) == len(texts) + 3
+    seconds = time.monotonic() - start
+    return SimpleNamespace(found=found, files=files, ran=ran, seconds=seconds)
+
+
+def test_spoiled_submissions_each_get_their_row(grades):
+    """Every row of the table in course.md but the last loop, which has its own test."""
+    found = grades.found
 
     def of(student, question="test_ranks"):
         return next(q for q in found[student]["questions"] if q["id"] == question)
@@ -316,24 +361,16 @@ def test_spoiled_submissions_each_get_their_row(tmp_path):
     assert of("exits")["status"] != "passed"
     assert of("exits", "test_leave_one_out")["status"] == "passed"  # ran before
     assert found["exits"]["earned"] == 2
-    rows = list(csv.DictReader(table.open(encoding="utf-8")))
+    rows = list(csv.DictReader(grades.files["csv"].open(encoding="utf-8")))
     assert {row["student"] for row in rows} == set(found)
-    assert ET.parse(tmp_path / "j.xml").getroot().tag == "testsuites"
+    assert ET.parse(grades.files["junit"]).getroot().tag == "testsuites"
+    assert not grades.ran.exists()
 
 
-def test_a_loop_that_swallows_the_interrupt_costs_what_comes_after(tmp_path):
+def test_a_loop_that_swallows_the_interrupt_costs_what_comes_after(grades):
     """nbval ends Python when the interrupt has no effect, at the cell's time limit."""
-    notebook = source("01_metrics")
-    cells = cells_by_id(notebook)
-    loop = (
-        "import time\nwhile True:\n    try:\n        time.sleep(1)\n    except: pass\n"
-    )
-    cells["ranks"].source += f"\n\n\n{loop}"
-    path = tmp_path / "stuck.ipynb"
-    path.write_text(nbformat.writes(notebook), encoding="utf-8")
-    start = time.monotonic()
-    found = grade(path, tmp_path, "--timeout", 15, "--minutes", 9)["stuck"]
-    assert time.monotonic() - start < 60 * 9
+    found = grades.found["deaf"]
+    assert grades.seconds < 60 * 9
     earned = {q["id"]: q["earned"] for q in found["questions"]}
     before = list(earned)[: list(earned).index("test_ranks")]
     assert found["earned"] == sum(earned[q] for q in before) < found["possible"] - 3
@@ -341,6 +378,15 @@ def test_a_loop_that_swallows_the_interrupt_costs_what_comes_after(tmp_path):
     said = {q["id"]: q["message"] for q in found["questions"]}
     assert "too long" in said["test_ranks"]
     assert "Python died" in said["test_metrics"]
+
+
+def test_one_notebook_is_graded_by_itself(tmp_path):
+    path, out = tmp_path / "me.ipynb", tmp_path / "me.json"
+    nbformat.write(source("01_metrics"), path)
+    made = run(FOLDER / "grade.py", path, "--json", out)
+    (row,) = json.loads(out.read_text(encoding="utf-8"))
+    assert (row["student"], row["earned"], row["possible"]) == ("me", 14, 14)
+    assert made.returncode == 0, made.stdout  # only with all automatic points
 
 
 def test_every_question_graded_by_hand_has_its_rubric():
@@ -423,7 +469,14 @@ def test_nbgrader_grades_the_same_by_the_recipe(tmp_path):
     for student in ("right", "untouched", "wrong", "deleted_asserts"):
         mine = course / "submitted" / student / "01_metrics"
         mine.mkdir(parents=True)
-        (mine / "01_metrics.ipynb").write_text(texts[student], encoding="utf-8")
+        notebook = nbformat.reads(texts[student], as_version=4)
+        if student != "right":  # one is enough to run the slow cell that nobody grades
+            notebook.cells = [
+                c
+                for c in notebook.cells
+                if c.cell_type != "code" or "nbgrader" in c.metadata
+            ]
+        nbformat.write(notebook, mine / "01_metrics.ipynb")
     subprocess.run([*start, *autograde], **words)
     from nbgrader.api import Gradebook
 
