@@ -105,7 +105,7 @@ endif
 
 unit: $(READY) ## pytest on tests/, without those marked slow or browser
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow and not browser" -n $(WORKERS) \
-		--dist loadfile --durations=5 tests $(PYTEST_FLAGS)
+		--dist loadfile --durations=5 --doctest-modules tests disrec_mini $(PYTEST_FLAGS)
 
 # Hosted notebooks are older in places: the same versions here, in an environment apart.
 $(COLAB)/.ready: requirements-colab.txt

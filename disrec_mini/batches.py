@@ -46,14 +46,34 @@ def make_windows(train: Interactions, max_len: int) -> Windows:
 
     Every split of a user lies inside exactly one window, so both its past and its
     future have at most max_len clicks. Users with one click have no pair: no window.
+
+    Seven clicks with max_len = 3; click 3 ends one window and begins the next:
+
+        clicks    0 1 2 3 4 5 6       starts    0  3
+        windows   0 1 2 3             lengths   4  4
+                        3 4 5 6
+
+    >>> import disrec_mini as dm
+    >>> clicks = dm.Interactions.from_sequences([[5, 6, 7, 8, 9, 6, 5], [1], [2, 3]])
+    >>> windows = make_windows(clicks, max_len=3)
+    >>> windows.start.tolist(), windows.length.tolist(), windows.user.tolist()
+    ([0, 3, 8], [4, 4, 2], [0, 0, 2])
+    >>> windows.n_pairs  # six splits of the first user, none of the second, one
+    7
     """
-    splits = np.maximum(train.lengths - 1, 0)
-    n_windows = -(-splits // max_len)  # ceil
-    user = np.repeat(np.arange(train.n_users), n_windows)
-    nth = np.arange(len(user)) - np.repeat(np.cumsum(n_windows) - n_windows, n_windows)
-    start = train.offsets[user] + nth * max_len
-    length = np.minimum(splits[user] - nth * max_len, max_len) + 1
+    splits = np.maximum(train.lengths - 1, 0)  # (N,)
+    n_windows = -(-splits // max_len)  # (N,), rounded up
+    user = np.repeat(np.arange(train.n_users), n_windows)  # (W,)
+    nth = _count_up(n_windows)  # (W,), 0, 1, ... among the windows of its user
+    start = train.offsets[user] + nth * max_len  # (W,)
+    length = np.minimum(splits[user] - nth * max_len, max_len) + 1  # (W,)
     return Windows(train.items, start, length, user)
+
+
+def _count_up(sizes: Array) -> Array:
+    """0, 1, ..., n - 1 for every n of sizes (S,), one after the other: [2, 3] becomes
+    [0, 1, 0, 1, 2]."""
+    return np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
 
 
 @dataclass(frozen=True)
@@ -92,14 +112,22 @@ def steps(
     group holds a user twice only if the user has more than G pairs in the step. With
     groups = 1 each visit is one pair: the paper's uniform sampling of (u, t).
 
+    Two windows a and b of four pairs each (a1 is its pair with t = 1), two groups:
+
+        shuffled inside each window     a3 a1 a4 a2   b2 b4 b1 b3
+        visits of two pairs             a3 a1 | a4 a2 | b2 b4 | b1 b3
+        visits shuffled, end to end     b2 b4   a4 a2   b1 b3   a3 a1
+        steps of 2 * 2 pairs            b2 b4 a4 a2 | b1 b3 a3 a1
+        dealt to the step's two groups  {b2 a4} {b4 a2} | {b1 a3} {b3 a1}
+
     Parameters
     ----------
     horizon : variants 2 and 3: how far ahead `drawn` may lie; None: the whole future.
     """
-    window, t = _all_pairs(windows)
-    order = np.lexsort((rng.random(len(t)), window))  # shuffled inside each window
+    window, t = _all_pairs(windows)  # (P,), (P,)
+    order = np.lexsort((rng.random(len(t)), window))  # (P,), shuffled in each window
     visit = window * len(t) + (t - 1) // groups  # the nth pair of a window has t = n
-    order = order[np.argsort(_random_keys(visit, rng), kind="stable")]
+    order = order[np.argsort(_random_keys(visit, rng), kind="stable")]  # (P,)
     size = group_size * groups
     for first in range(0, len(order), size):
         chosen = order[first : first + size]
@@ -108,15 +136,13 @@ def steps(
 
 def _all_pairs(windows: Windows) -> tuple[Array, Array]:
     """(P,) window and (P,) t of every pair, window by window, t = 1, 2, ..."""
-    splits = windows.length - 1
-    window = np.repeat(np.arange(len(splits)), splits)
-    t = np.arange(len(window)) - np.repeat(np.cumsum(splits) - splits, splits) + 1
-    return window, t
+    splits = windows.length - 1  # (W,)
+    return np.repeat(np.arange(len(splits)), splits), _count_up(splits) + 1
 
 
 def _random_keys(group: Array, rng: np.random.Generator) -> Array:
-    """One random number for each different value of a sorted array, repeated."""
-    new = np.r_[True, group[1:] != group[:-1]]
+    """One random number for each different value of a sorted array (P,), repeated."""
+    new = np.r_[True, group[1:] != group[:-1]]  # (P,), True where a value begins
     return rng.random(int(new.sum()))[np.cumsum(new) - 1]
 
 
@@ -129,27 +155,26 @@ def _deal(
     horizon: int | None,
 ) -> Step:
     """Deal pairs round-robin; a short last step has equal, smaller groups."""
-    user = windows.user[window]
-    _, of_user = np.unique(user, return_inverse=True)
-    user_key = rng.random(int(of_user.max()) + 1)[of_user]
-    order = np.lexsort((rng.random(len(t)), user_key))
+    _, of_user = np.unique(windows.user[window], return_inverse=True)  # (P,)
+    user_key = rng.random(int(of_user.max()) + 1)[of_user]  # (P,), one for each user
+    order = np.lexsort((rng.random(len(t)), user_key))  # (P,), user after user
     n_groups = -(-len(t) // group_size)
-    hand = np.argsort(np.arange(len(t)) % n_groups, kind="stable")
-    order = order[hand]
+    group = np.arange(len(t)) % n_groups  # (P,), who is dealt to: 0 1 .. 0 1 ..
+    order = order[np.argsort(group, kind="stable")]  # (P,), group after group
     window, t = window[order], t[order]
-    sizes = np.bincount(np.arange(len(t)) % n_groups, minlength=n_groups)
-    future = windows.length[window] - t
+    sizes = np.bincount(group, minlength=n_groups)  # (G,)
+    future = windows.length[window] - t  # (P,), clicks in each future
     reach = future if horizon is None else np.minimum(future, horizon)
-    drawn = t + rng.integers(0, reach)
+    drawn = t + rng.integers(0, reach)  # (P,)
     return Step(window, t, np.r_[0, np.cumsum(sizes)], drawn)
 
 
 def pair_items(windows: Windows, step: Step) -> tuple[Tensor, Tensor]:
     """(P,) ids of the next clicks x_{t+1}, (P,) ids of the drawn future clicks."""
-    start = windows.start[step.window]
-    target = windows.items[start + step.t]
-    drawn = windows.items[start + step.drawn]
-    return torch.from_numpy(target), torch.from_numpy(drawn)
+    start = windows.start[step.window]  # (P,)
+    following = windows.items[start + step.t]  # (P,)
+    drawn = windows.items[start + step.drawn]  # (P,)
+    return torch.from_numpy(following), torch.from_numpy(drawn)
 
 
 # -- pair by pair ----------------------------------------------------------------------
@@ -169,15 +194,15 @@ def padded(
     -------
     items (P, width) int64, lengths (P,) int64.
     """
-    start, length = windows.start[step.window], windows.length[step.window]
-    lengths = step.t if role == "past" else length - step.t
-    column = np.arange(int(lengths.max()) if width is None else width)
+    start, length = windows.start[step.window], windows.length[step.window]  # (P,) each
+    lengths = step.t if role == "past" else length - step.t  # (P,)
+    column = np.arange(int(lengths.max()) if width is None else width)  # (T,)
     if role == "past":
-        index = start[:, None] + column
+        index = start[:, None] + column  # (P, T), forward from the first click
     else:
-        index = (start + length - 1)[:, None] - column
-    inside = column < lengths[:, None]
-    items = np.where(inside, windows.items[np.where(inside, index, 0)], 0)
+        index = (start + length - 1)[:, None] - column  # (P, T), back from the last
+    inside = column < lengths[:, None]  # (P, T)
+    items = np.where(inside, windows.items[np.where(inside, index, 0)], 0)  # (P, T)
     return torch.from_numpy(items), torch.from_numpy(lengths.astype(np.int64))
 
 
@@ -224,22 +249,43 @@ def packed(windows: Windows, step: Step, with_future: bool) -> Packed:
     The pasts x_1..x_t of a window are prefixes of its longest past; its reversed
     futures x_T..x_{t+1} are prefixes of its longest reversed future. So a window needs
     at most two sequences, and a pair is a token in each.
+
+    One window with the clicks a b c d e, and its pairs t = 1 and t = 3:
+
+        longest past               a b c       t = 1 ends at a, t = 3 at c
+        longest reversed future    e d c b     t = 1 ends at b, t = 3 at d
+
+        token      0 1 2 3 4 5 6               the longer sequence comes first
+        row        e d c b a b c               then padding, up to 16
+        position   0 1 2 3 0 1 2
+        segment    1 1 1 1 0 0 0               who may look at whom
+        past       4 and 6                     future   3 and 1
+
+    >>> import disrec_mini as dm
+    >>> clicks = dm.Interactions.from_sequences([[1, 2, 3, 4, 5]])
+    >>> pairs = Step(*(np.array(x) for x in ([0, 0], [1, 3], [0, 2], [1, 3])))
+    >>> made = packed(make_windows(clicks, max_len=9), pairs, with_future=True)
+    >>> made.blocks[0].items[0].tolist()
+    [5, 4, 3, 2, 1, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+    >>> made.past.tolist(), made.future.tolist()
+    ([4, 6], [3, 1])
     """
-    window, pair = np.unique(step.window, return_inverse=True)
-    start, length = windows.start[window], windows.length[window]
+    window, pair = np.unique(step.window, return_inverse=True)  # (V,), (P,)
+    start, length = windows.start[window], windows.length[window]  # (V,) each
     longest = np.zeros(len(window), np.int64)
-    np.maximum.at(longest, pair, step.t)
-    first, stride, size = start, np.ones_like(start), longest
+    np.maximum.at(longest, pair, step.t)  # (V,)
+    # S sequences: where each begins in windows.items, which way it runs, its clicks
+    first, stride, size = start, np.ones_like(start), longest  # (S,) each, S = V
     if with_future:
         shortest = length.copy()
-        np.minimum.at(shortest, pair, step.t)
-        first = np.r_[first, start + length - 1]
+        np.minimum.at(shortest, pair, step.t)  # (V,)
+        first = np.r_[first, start + length - 1]  # (S,), S = 2 V
         stride = np.r_[stride, -np.ones_like(start)]
         size = np.r_[size, length - shortest]
-    token, shapes = _place(size)
-    segment = np.repeat(np.arange(len(size)), size)
-    place = np.arange(len(segment)) - np.repeat(np.cumsum(size) - size, size)
-    slot = token[segment] + place
+    token, shapes = _place(size)  # (S,), its first token; [(R, T), ...]
+    segment = np.repeat(np.arange(len(size)), size)  # (n clicks,), its sequence
+    place = _count_up(size)  # (n clicks,), its place there
+    slot = token[segment] + place  # (n clicks,), its token
     rows = np.zeros((3, sum(n * width for n, width in shapes)), np.int64)
     rows[2] = -1
     rows[0, slot] = windows.items[first[segment] + stride[segment] * place]
@@ -247,22 +293,25 @@ def packed(windows: Windows, step: Step, with_future: bool) -> Packed:
     rows[2, slot] = segment
     ends = np.cumsum([n * width for n, width in shapes])[:-1]
     blocks = [
-        Rows(*torch.from_numpy(block).unflatten(1, shape))
+        Rows(*torch.from_numpy(block).unflatten(1, shape))  # 3 x (R, T)
         for block, shape in zip(np.split(rows, ends, axis=1), shapes, strict=True)
     ]
-    past, future = torch.from_numpy(token[pair] + step.t - 1), None
+    past, future = torch.from_numpy(token[pair] + step.t - 1), None  # (P,)
     if with_future:
-        reach = length[pair] - step.t
-        future = torch.from_numpy(token[len(window) + pair] + reach - 1)
+        reach = length[pair] - step.t  # (P,)
+        future = torch.from_numpy(token[len(window) + pair] + reach - 1)  # (P,)
     return Packed(blocks, past, future)
 
 
 def _place(size: Array) -> tuple[Array, list[tuple[int, int]]]:
-    """First token of each sequence, and (R, T) of each block of rows.
+    """First token of each of the sequences (S,), and (R, T) of each block of rows.
 
     Within a block the longest sequences come first, next fit.
+
+    >>> _place(np.array([9, 5, 20, 4]))  # 9 and 5 share 16 columns, 4 begins a new row
+    (array([ 0,  9, 32, 16]), [(2, 16), (1, 32)])
     """
-    width = np.full(len(size), int(size.max()))
+    width = np.full(len(size), int(size.max()))  # (S,), T of its row
     for narrow in reversed(WIDTHS):
         width[size <= narrow] = narrow
     token, shapes, offset = np.empty(len(size), np.int64), [], 0

@@ -52,17 +52,17 @@ def _draw_rows(
     smallest Exp(1) / popularity, among those not yet chosen, come next.
     """
     shape = (len(users), 2 * n)
-    steps = np.cumsum(popularity)
+    steps = np.cumsum(popularity)  # (M + 1,)
     items = np.searchsorted(steps, rng.random(shape) * steps[-1], side="right")
-    key = users[:, None] * len(popularity) + items
-    order = np.argsort(items, axis=1, kind="stable")
+    key = users[:, None] * len(popularity) + items  # (U, 2n), as in `own`
+    order = np.argsort(items, axis=1, kind="stable")  # (U, 2n)
     ordered = np.take_along_axis(items, order, 1)
     repeated = np.zeros(shape, bool)
     again = np.c_[np.zeros(len(users), bool), ordered[:, 1:] == ordered[:, :-1]]
-    np.put_along_axis(repeated, order, again, 1)
-    found = own[np.minimum(np.searchsorted(own, key), len(own) - 1)] == key
-    good = ~repeated & ~found
-    place = np.cumsum(good, 1) - 1
+    np.put_along_axis(repeated, order, again, 1)  # (U, 2n), seen earlier in its row
+    clicked = own[np.minimum(np.searchsorted(own, key), len(own) - 1)] == key
+    good = ~repeated & ~clicked  # (U, 2n)
+    place = np.cumsum(good, 1) - 1  # (U, 2n), where a good one goes
     rows = np.zeros((len(users), n), np.int64)
     row, column = np.nonzero(good & (place < n))
     rows[row, place[row, column]] = items[row, column]

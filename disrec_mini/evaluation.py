@@ -54,6 +54,9 @@ def ranks(scores: Tensor | Array, target_index: Tensor | Array) -> Tensor:
     Returns
     -------
     (B,) int64, 1 = best, C = worst.
+
+    >>> ranks(torch.tensor([[0.9, 0.5, 0.7], [0.2, 0.2, 0.1]]), torch.tensor([2, 0]))
+    tensor([2, 2])
     """
     scores = torch.as_tensor(scores)
     column = torch.as_tensor(target_index, device=scores.device).long().unsqueeze(1)
@@ -67,6 +70,10 @@ def metrics(ranks: Tensor | Array, ks: tuple[int, ...] = KS) -> dict[str, float]
 
     Recall@k = mean(rank <= k); NDCG@k = mean(1 / log2(1 + rank) where rank <= k);
     MRR = mean(1 / rank).
+
+    >>> found = metrics([1, 3, 20])
+    >>> found["ndcg@10"], found["mrr"]  # (1 + 1/2 + 0) / 3, (1 + 1/3 + 1/20) / 3
+    (0.5, 0.461...)
     """
     rank = np.asarray(ranks)
     if rank.size == 0:
@@ -193,14 +200,14 @@ def evaluate(
         negatives = None
     elif negatives is None:
         negatives = draw_negatives(split, on, seed=seed)
-    rank = np.empty(len(asked), np.int64)
+    rank = np.empty(len(asked), np.int64)  # (n_evaluated,)
     for rows, scores in scored_batches(model, split, on, asked, negatives, cells):
         true = truth[asked[rows]]  # (B,)
         if negatives is None:
             seen = Histories(split, on).seen(asked[rows])
             rank[rows] = _full_ranks(scores, true, *seen)
         else:
-            worst = 1 + (negatives[asked[rows]] > 0).sum(1)  # some lists are not full
+            worst = 1 + (negatives[asked[rows]] > 0).sum(1)  # (B,), lists may be short
             rank[rows] = np.minimum(_sampled_ranks(scores), worst)
     warm = split.train.counts()[truth[asked]] > 0
     return Metrics(protocol, on, rank, asked, warm, _digest(negatives))
@@ -239,8 +246,9 @@ def scored_batches(
             if negatives is None:
                 yield rows, model.score(*inputs, users=who)
                 continue
-            lists = np.c_[held_out(split, on)[users[rows]], negatives[users[rows]]]
-            candidates = torch.from_numpy(lists).to(who.device)  # (B, 1 + n)
+            true = held_out(split, on)[users[rows]]  # (B,)
+            lists = np.c_[true, negatives[users[rows]]]  # (B, 1 + n)
+            candidates = torch.from_numpy(lists).to(who.device)
             if quick:
                 scores = quick(*inputs, candidates, users=who)
             else:
@@ -264,23 +272,18 @@ def _sampled_ranks(scores: Tensor) -> Array:
 
 def _full_ranks(scores: Tensor, true: Array, row: Array, item: Array) -> Array:
     """Ranks (B,) among all items but padding and (row, item), the true item kept."""
-    kept = item != true[row]
-    row, item = row[kept], item[kept]
-    width = scores.shape[1]
-    row, item = np.divmod(np.unique(row * width + item), width)
-    device = scores.device
-    target = torch.from_numpy(true).to(device)
-    left_out = torch.from_numpy(row).to(device), torch.from_numpy(item).to(device)
-    at = scores.gather(1, target[:, None])  # (B, 1)
-    worse = (scores < at).sum(1)
+    others, width = item != true[row], scores.shape[1]  # (n,)
+    cells = np.unique(row[others] * width + item[others])  # (m,), each once
+    row, item = np.divmod(cells, width)
+    rows, items = (torch.from_numpy(x).to(scores.device) for x in (row, item))
+    target = torch.from_numpy(true).to(scores.device)
+    at = scores.gather(1, target[:, None])  # (B, 1), the true item's score
+    worse = (scores < at).sum(1)  # (B,)
     # what is left out must count neither as worse nor as better
     worse -= (scores[:, 0] < at[:, 0]).long()
-    worse.index_put_(
-        (left_out[0],),
-        -(scores[left_out] < at[left_out[0], 0]).long(),
-        accumulate=True,
-    )
-    candidates = width - 1 - np.bincount(row, minlength=len(true))
+    left_out = (scores[rows, items] < at[rows, 0]).long()  # (m,)
+    worse.index_put_((rows,), -left_out, accumulate=True)
+    candidates = width - 1 - np.bincount(row, minlength=len(true))  # (B,)
     return candidates - worse.cpu().numpy()
 
 

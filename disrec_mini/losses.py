@@ -39,6 +39,10 @@ def seq2item_loss(
     Returns
     -------
     (B,) losses.
+
+    >>> phi = torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]]])  # B = 2, K = 1, D = 2
+    >>> seq2item_loss(phi, targets=phi[:, 0], temperature=1.0)  # ln(1 + 1/e) each
+    tensor([0.3133, 0.3133])
     """
     n_pairs, n_intents, dim = phi.shape
     scale = math.sqrt(dim) if temperature is None else temperature
@@ -87,11 +91,15 @@ def confident_mask(loss: Tensor, keep: float) -> Tensor:
     Returns
     -------
     (B, K) bool; no gradient flows through the threshold.
+
+    >>> confident_mask(torch.tensor([[0.1, 0.9], [0.3, 0.2]]), keep=0.5)
+    tensor([[ True, False],
+            [False,  True]])
     """
     n_kept = math.ceil(keep * loss.numel() - 1e-9)
     if n_kept <= 0:
         return torch.zeros_like(loss, dtype=torch.bool)
-    threshold = loss.detach().flatten().kthvalue(n_kept).values
+    threshold = loss.detach().flatten().kthvalue(n_kept).values  # a scalar
     return loss.detach() <= threshold
 
 

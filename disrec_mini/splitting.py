@@ -78,7 +78,14 @@ def leave_one_out(interactions: Interactions) -> Split:
     """Last click for test, the one before for validation, the rest for training.
 
     Users with fewer than 3 clicks stay in training whole and have no validation or
-    test item (0). Source: the paper, section 4.1; `method.md`, "Pairs".
+    test item (0). Source: the paper, section 4.1.
+
+    >>> from disrec_mini import Interactions
+    >>> split = leave_one_out(Interactions.from_sequences([[1, 2, 3, 4], [2, 1]]))
+    >>> [row.tolist() for row in split.train]
+    [[1, 2], [2, 1]]
+    >>> split.valid_items.tolist(), split.test_items.tolist()
+    ([3, 0], [4, 0])
     """
     lengths = interactions.lengths
     held_out = lengths >= 3
@@ -133,31 +140,28 @@ class Histories:
 
     def batch(self, users: Array, max_len: int | None) -> tuple[Tensor, Tensor]:
         """Right-padded last clicks (B, T), and lengths (B,)."""
-        train, extra = self.split.train, self.on == "test"
-        full = train.lengths[users]
-        if extra:
-            full = full + (self.split.valid_items[users] > 0)
-        lengths = full if max_len is None else np.minimum(full, max_len)
-        column = np.arange(int(lengths.max()))
-        place = column + (full - lengths)[:, None]  # in the whole history
-        inside = column < lengths[:, None]
-        last = train.lengths[users][:, None]
-        index = np.where(
-            inside & (place < last), train.offsets[users][:, None] + place, 0
+        train, valid = self.split.train, self.split.valid_items[users]  # (B,)
+        extra = (valid > 0) & (self.on == "test")  # (B,), one click more to read
+        full = train.lengths[users] + extra  # (B,)
+        lengths = full if max_len is None else np.minimum(full, max_len)  # (B,)
+        column = np.arange(int(lengths.max()))  # (T,)
+        place = column + (full - lengths)[:, None]  # (B, T), in the whole history
+        inside = column < lengths[:, None]  # (B, T)
+        learned = place < train.lengths[users][:, None]  # (B, T), of training
+        index = train.offsets[users][:, None] + place  # (B, T)
+        items = np.where(
+            learned, train.items[np.where(learned, index, 0)], valid[:, None]
         )
-        items = np.where(inside, train.items[index], 0)
-        if extra:
-            at_end = inside & (place == last)
-            items = np.where(at_end, self.split.valid_items[users][:, None], items)
+        items = np.where(inside, items, 0)  # (B, T)
         return torch.from_numpy(items), torch.from_numpy(lengths)
 
     def seen(self, users: Array) -> tuple[Array, Array]:
         """(row, item) of every earlier click of these users, with repeats."""
         train = self.split.train
-        lengths = train.lengths[users]
-        row = np.repeat(np.arange(len(users)), lengths)
+        lengths = train.lengths[users]  # (B,)
+        row = np.repeat(np.arange(len(users)), lengths)  # (n,)
         first = np.repeat(train.offsets[users] - np.cumsum(lengths) + lengths, lengths)
-        item = train.items[first + np.arange(len(row))]
+        item = train.items[first + np.arange(len(row))]  # (n,)
         if self.on == "test":
             valid = self.split.valid_items[users]
             row = np.r_[row, np.flatnonzero(valid)]
