@@ -1,60 +1,92 @@
 """Checkpoints: everything needed to go on as if nothing had happened. Chapter 10."""
 
 import hashlib
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch.optim.swa_utils import AveragedModel
 
 from disrec_mini.errors import DisrecError
 from disrec_mini.files import read_torch, write_torch
+from disrec_mini.history import History
 from disrec_mini.splitting import Split
 
 FORMAT = "disrec_mini checkpoint 1"
 FILE = "checkpoint.pt"
 
 
-def store(
-    folder: Path, run: dict[str, Any], state: dict[str, Any], generator: torch.Generator
-) -> None:
-    """Write a checkpoint, with the random numbers' state as it is now.
+@dataclass
+class State:
+    """A training run at the end of an epoch.
 
-    run : what a resumed run must agree with: data, settings, plan. state : the rest.
+    model, optimizer : as they are. averaged : the moving average, or None.
+    generator : random numbers beside torch's own.
+    history, best, steps : what happened, the best weights, steps of the optimiser.
+    """
+
+    model: torch.nn.Module
+    optimizer: torch.optim.Optimizer
+    averaged: AveragedModel | None
+    generator: torch.Generator
+    history: History
+    best: dict[str, torch.Tensor] | None = None
+    steps: int = 0
+
+
+def store(folder: Path, run: dict[str, Any], state: State) -> None:
+    """Write a checkpoint, with torch's random numbers as they are now.
+
+    run : what a resumed run must agree with: data, settings, plan.
     """
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    random = (torch.get_rng_state(), cuda, generator.get_state())
-    write_torch(folder / FILE, {"format": FORMAT, **run, **state, "random": random})
+    average = state.averaged
+    content = {
+        "format": FORMAT,
+        **run,
+        "weights": state.model.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+        "averaged": None if average is None else average.state_dict(),
+        "best": state.best,
+        "history": asdict(state.history),
+        "steps": state.steps,
+        "random": (torch.get_rng_state(), cuda, state.generator.get_state()),
+    }
+    write_torch(folder / FILE, content)
 
 
-def read(folder: Path, run: dict[str, Any]) -> dict[str, Any] | None:
-    """A folder's checkpoint, if the run that wrote it is this one; None without one."""
+def restore(folder: Path, run: dict[str, Any], state: State) -> None:
+    """Go on from a folder's checkpoint, if the run that wrote it is this one.
+
+    Without a checkpoint in the folder nothing happens.
+    """
     path = folder / FILE
     if not path.exists():
         if folder.is_dir():
-            return None
+            return
         raise DisrecError(f"there is no run to resume: {folder} does not exist.")
     content = read_torch(path, FORMAT, "a checkpoint of disrec_mini")
     for part, now in run.items():
         _check_same(part, content.get(part), now, path)
-    return content
-
-
-def set_random(content: dict[str, Any], generator: torch.Generator) -> None:
-    """Random numbers go on where the checkpoint was written."""
-    everywhere, cuda, own = content["random"]
-    torch.set_rng_state(everywhere)
-    if cuda and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(cuda)
-    generator.set_state(own)
-
-
-def unfit(folder: Path, error: Exception) -> DisrecError:
-    """The sentence for a checkpoint whose parts are missing or of other shapes."""
-    return DisrecError(
-        f"{folder / FILE} does not fit this version of disrec_mini: "
-        + str(error).partition("\n")[0]
-    )
+    try:
+        state.model.load_state_dict(content["weights"])
+        state.optimizer.load_state_dict(content["optimizer"])
+        if state.averaged is not None:
+            state.averaged.load_state_dict(content["averaged"])
+        state.best, state.steps = content["best"], content["steps"]
+        state.history = History(**content["history"])
+        everywhere, cuda, own = content["random"]
+        torch.set_rng_state(everywhere)
+        if cuda and torch.cuda.is_available():
+            torch.cuda.set_rng_state_all(cuda)
+        state.generator.set_state(own)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise DisrecError(
+            f"{path} does not fit this version of disrec_mini: "
+            + str(error).partition("\n")[0]
+        ) from None
 
 
 def fingerprint(split: Split) -> str:

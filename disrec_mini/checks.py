@@ -37,6 +37,14 @@ def is_number(value: object) -> bool:
     return number and not isinstance(value, bool)
 
 
+def check_share(value: Any, name: str, hint: str = "") -> None:
+    """A number between 0 and 1, or a sentence."""
+    if not (is_number(value) and 0 <= value <= 1):
+        raise DisrecError(
+            f"{name} must be a share between 0 and 1{hint}, not {value!r}."
+        )
+
+
 def check_choice(value: object, name: str, choices: Sequence[object]) -> None:
     """One of a few values, or a sentence that names them."""
     *first, last = map(repr, choices)
@@ -68,6 +76,51 @@ def int_array(values: object, name: str) -> np.ndarray:
     array = np.array(array, dtype=np.int64)
     array.setflags(write=False)
     return array
+
+
+def check_offsets(offsets: np.ndarray, n: int) -> None:
+    """From 0 to n and never falling, or a sentence."""
+    if len(offsets) == 0 or offsets[0] != 0 or offsets[-1] != n:
+        ends = f"{offsets[0]} to {offsets[-1]}" if len(offsets) else "nothing"
+        raise DisrecError(
+            f"offsets must run from 0 to the number of clicks, {n}, not {ends}."
+        )
+    falls = np.flatnonzero(np.diff(offsets) < 0)
+    if len(falls):
+        raise DisrecError(
+            f"offsets must never fall, but offsets[{falls[0] + 1}] is smaller "
+            f"than offsets[{falls[0]}]."
+        )
+
+
+def check_held_out(values: object, name: str, n_users: int, n_items: int) -> np.ndarray:
+    """(n_users,) item ids or 0, as `int_array` makes them, or a sentence."""
+    ids = int_array(values, name)
+    if len(ids) != n_users:
+        raise DisrecError(
+            f"{name} must have one entry for each of the {n_users} users, "
+            f"not {len(ids)}."
+        )
+    wrong = np.flatnonzero((ids < 0) | (ids > n_items))
+    if len(wrong):
+        raise DisrecError(
+            f"{name} must lie between 0 (none) and n_items = {n_items}, "
+            f"but user {wrong[0]} has {ids[wrong[0]]}."
+        )
+    return ids
+
+
+def check_item_names(
+    names: Sequence[str] | None, n_items: int
+) -> tuple[str, ...] | None:
+    """n_items + 1 names, the first for padding, or a sentence."""
+    checked = check_names(names, "item_names", n_items + 1)
+    if checked is not None and checked[0] != "":
+        raise DisrecError(
+            f'item_names[0] belongs to padding and must be "", not '
+            f"{checked[0]!r}; put the name of item 1 at index 1."
+        )
+    return checked
 
 
 def check_ids(items: np.ndarray, n_items: int) -> None:

@@ -1,11 +1,13 @@
 """Files that are either complete or absent, also when a run is interrupted."""
 
 import contextlib
+import gzip
 import json
 import math
 import os
 import re
 import secrets
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -80,6 +82,39 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def read_text(path: Path) -> bytes:
+    """The file's bytes, unzipped, with newlines as "\\n", or a sentence."""
+    try:
+        if path.is_dir():
+            raise DisrecError(f"{path} is a folder: expected a file of clicks.")
+        data = path.read_bytes()
+        if data.startswith(b"\x1f\x8b"):
+            data = gzip.decompress(data)
+    except FileNotFoundError:
+        raise DisrecError(
+            f"{path} does not exist: expected a file of clicks."
+        ) from None
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise DisrecError(
+            f"{path} is a damaged or cut off gzip file: fetch or write it again."
+        ) from None
+    except OSError as error:
+        raise DisrecError(f"{path} cannot be read: {error.strerror}.") from error
+    try:
+        data.decode("utf-8")
+        binary = b"\0" in data
+    except UnicodeDecodeError:
+        binary = True
+    if binary:
+        raise DisrecError(
+            f"{path} is not a text file: expected lines of whole numbers, plain or "
+            "gzipped."
+        )
+    return (
+        data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    )
 
 
 def write_torch(path: str | os.PathLike[str], content: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 
 from disrec_mini.recommender import StepLoss
@@ -66,10 +67,8 @@ class EpochLog:
 def shown(epoch: dict[str, Any]) -> str:
     """Its numbers and rows in one line: "seq2item 5.123  hard usage 0.25 0.75"."""
     known = ("epoch", "valid", "seconds", "pairs_per_second")
-    parts = []
-    for name, value in epoch.items():
-        if name not in known:
-            row = value if isinstance(value, list) else [value]
-            words = " ".join(f"{x:.3f}" for x in row)
-            parts.append(f"{name.replace('_', ' ')} {words}")
-    return "  ".join(parts)
+    rows = {k: np.atleast_1d(x) for k, x in epoch.items() if k not in known}
+    parts = [
+        [k.replace("_", " "), *(f"{x:.3f}" for x in row)] for k, row in rows.items()
+    ]
+    return "  ".join(" ".join(part) for part in parts)

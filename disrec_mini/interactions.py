@@ -16,8 +16,10 @@ import numpy as np
 
 from disrec_mini.checks import (
     check_ids,
+    check_item_names,
     check_length,
     check_names,
+    check_offsets,
     check_whole,
     int_array,
 )
@@ -58,36 +60,17 @@ class Interactions:
         set_(self, "n_items", check_whole(self.n_items, "n_items", 1))
         set_(self, "items", int_array(self.items, "items"))
         set_(self, "offsets", int_array(self.offsets, "offsets"))
-        self._check_offsets()
+        check_offsets(self.offsets, len(self.items))
         check_ids(self.items, self.n_items)
         n = self.n_items + 1
-        set_(self, "item_names", check_names(self.item_names, "item_names", n))
+        set_(self, "item_names", check_item_names(self.item_names, self.n_items))
         set_(
             self, "user_names", check_names(self.user_names, "user_names", self.n_users)
         )
-        if self.item_names is not None and self.item_names[0] != "":
-            raise DisrecError(
-                f'item_names[0] belongs to padding and must be "", not '
-                f"{self.item_names[0]!r}; put the name of item 1 at index 1."
-            )
         if self.item_categories is not None:
             categories = tuple(tuple(entry) for entry in self.item_categories)
             check_length(categories, "item_categories", n)
             set_(self, "item_categories", categories)
-
-    def _check_offsets(self) -> None:
-        offsets, n = self.offsets, len(self.items)
-        if len(offsets) == 0 or offsets[0] != 0 or offsets[-1] != n:
-            ends = f"{offsets[0]} to {offsets[-1]}" if len(offsets) else "nothing"
-            raise DisrecError(
-                f"offsets must run from 0 to the number of clicks, {n}, not {ends}."
-            )
-        falls = np.flatnonzero(np.diff(offsets) < 0)
-        if len(falls):
-            raise DisrecError(
-                f"offsets must never fall, but offsets[{falls[0] + 1}] is smaller "
-                f"than offsets[{falls[0]}]."
-            )
 
     @classmethod
     def from_sequences(

@@ -74,13 +74,8 @@ class DisRec(Recommender):
             if isinstance(module, nn.Linear):
                 nn.init.xavier_uniform_(module.weight)
                 nn.init.zeros_(module.bias)
-        tables = (
-            encoder.item_embedding.weight,
-            encoder.position_embedding.weight,
-            layer.prototypes,
-            layer.alpha,
-        )
-        for table in tables:
+        tables = (encoder.item_embedding.weight, encoder.position_embedding.weight)
+        for table in (*tables, layer.prototypes, layer.alpha):
             if self.config.init_std is None:
                 nn.init.xavier_uniform_(table)
             else:

@@ -1,14 +1,13 @@
 """Click sequences from text files of whole numbers, checked line by line."""
 
-import gzip
 import os
-import zlib
 from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
 
 from disrec_mini.errors import DisrecError
+from disrec_mini.files import read_text
 from disrec_mini.interactions import Interactions
 
 FORMATS = {
@@ -89,7 +88,7 @@ class _Table:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.text = _read_text(path)
+        self.text = read_text(path)
         kinds = _KIND[np.frombuffer(self.text, np.uint8)]
         wrong = np.flatnonzero(kinds == 2)
         if len(wrong):
@@ -154,36 +153,3 @@ class _Table:
 _KIND = np.full(256, 2, np.uint8)  # 0 blank, 1 digit, 2 anything else
 _KIND[list(b" \t\n\r\v\f")] = 0
 _KIND[list(b"0123456789")] = 1
-
-
-def _read_text(path: Path) -> bytes:
-    """The file's bytes, unzipped, with newlines as "\\n", or a sentence."""
-    try:
-        if path.is_dir():
-            raise DisrecError(f"{path} is a folder: expected a file of clicks.")
-        data = path.read_bytes()
-        if data.startswith(b"\x1f\x8b"):
-            data = gzip.decompress(data)
-    except FileNotFoundError:
-        raise DisrecError(
-            f"{path} does not exist: expected a file of clicks."
-        ) from None
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise DisrecError(
-            f"{path} is a damaged or cut off gzip file: fetch or write it again."
-        ) from None
-    except OSError as error:
-        raise DisrecError(f"{path} cannot be read: {error.strerror}.") from error
-    try:
-        data.decode("utf-8")
-        binary = b"\0" in data
-    except UnicodeDecodeError:
-        binary = True
-    if binary:
-        raise DisrecError(
-            f"{path} is not a text file: expected lines of whole numbers, plain or "
-            "gzipped."
-        )
-    return (
-        data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    )

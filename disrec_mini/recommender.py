@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from disrec_mini.checks import check_rows, check_whole, click_rows
+from disrec_mini.checks import check_names, check_rows, check_whole, click_rows
 from disrec_mini.errors import DisrecError
 from disrec_mini.files import read_torch, write_torch
 from disrec_mini.interactions import Interactions
@@ -127,13 +127,9 @@ class Recommender(nn.Module):
 
     def __init__(self, config: Config, item_names: Sequence[str] | None = None) -> None:
         super().__init__()
-        if item_names is not None and len(item_names) != config.n_items + 1:
-            raise DisrecError(
-                f"item_names must hold n_items + 1 = {config.n_items + 1} names, the "
-                f"first for padding; it holds {len(item_names)}."
-            )
+        names = check_names(item_names, "item_names", config.n_items + 1)
         self.config = config
-        self.item_names = None if item_names is None else [*map(str, item_names)]
+        self.item_names = None if names is None else [*map(str, names)]
 
     @property
     def n_items(self) -> int:
@@ -287,11 +283,7 @@ class Recommender(nn.Module):
             )
         found = cls if kind == cls.kind else model_class(kind)
         try:
-            model = found.rebuild(
-                found.config_type(**content["config"]),
-                content["item_names"],
-                content["weights"],
-            )
+            model = found.rebuild(content)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise DisrecError(
                 f"{path} was written by disrec_mini {content.get('version', '?')} and "
@@ -300,15 +292,10 @@ class Recommender(nn.Module):
         return model.eval()
 
     @classmethod
-    def rebuild(
-        cls: type[R],
-        config: Any,
-        item_names: Sequence[str] | None,
-        weights: dict[str, Tensor],
-    ) -> R:
-        """The model of a file."""
-        model = cls(config, item_names)
-        model.load_state_dict(weights)
+    def rebuild(cls: type[R], content: dict[str, Any]) -> R:
+        """The model of a file that holds `content`."""
+        model = cls(cls.config_type(**content["config"]), content["item_names"])
+        model.load_state_dict(content["weights"])
         return model
 
 

@@ -80,13 +80,8 @@ def run(
         history = fit(model, train, seed=seed, **options)
     if history.stopped_by == "interrupt":
         return None
-    metrics = measure(
-        model,
-        read,
-        parts,
-        candidates=candidates or read,
-        full_valid_users=full_valid_users,
-    )
+    few = {"candidates": candidates, "full_valid_users": full_valid_users}
+    metrics = measure(model, read, parts, **few)  # type: ignore[arg-type]
     result = {
         **about,
         "model": kind,

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from disrec_mini.checks import check_choice, check_whole, int_array, is_number
+from disrec_mini.checks import check_choice, check_held_out, check_share, check_whole
 from disrec_mini.errors import DisrecError
 from disrec_mini.interactions import Interactions
 
@@ -37,18 +37,7 @@ class Split:
         if not isinstance(self.train, Interactions):
             raise DisrecError(f"train must be Interactions, not {self.train!r}.")
         for name in ("valid_items", "test_items"):
-            ids = int_array(getattr(self, name), name)
-            if len(ids) != self.n_users:
-                raise DisrecError(
-                    f"{name} must have one entry for each of the {self.n_users} users, "
-                    f"not {len(ids)}."
-                )
-            wrong = np.flatnonzero((ids < 0) | (ids > self.n_items))
-            if len(wrong):
-                raise DisrecError(
-                    f"{name} must lie between 0 (none) and n_items = {self.n_items}, "
-                    f"but user {wrong[0]} has {ids[wrong[0]]}."
-                )
+            ids = check_held_out(getattr(self, name), name, self.n_users, self.n_items)
             object.__setattr__(self, name, ids)
 
     @property
@@ -107,10 +96,7 @@ def corrupt(interactions: Interactions, rate: float, seed: int) -> Interactions:
     n_items - 1 items. Everything else stays. Source: the paper, Figure 4, where the
     training part is corrupted and the test part is not: pass `split.train`.
     """
-    if not is_number(rate) or not 0 <= rate <= 1:
-        raise DisrecError(
-            f"rate must be a share between 0 and 1 (0.1 replaces 10 %), not {rate!r}."
-        )
+    check_share(rate, "rate", " (0.1 replaces 10 %)")
     if rate > 0 and interactions.n_items < 2:
         raise DisrecError(
             "Corrupting needs at least 2 items: with n_items = 1 there is no "

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from disrec_mini.checks import check_whole, is_number
+from disrec_mini.checks import check_share, check_whole, is_number
 from disrec_mini.errors import DisrecError
 from disrec_mini.interactions import Interactions
 
@@ -46,11 +46,7 @@ class WorldSettings:
                 f"{self.chain}."
             )
         for name in ("stay", "noise", "wander"):
-            value = getattr(self, name)
-            if not is_number(value) or not 0 <= value <= 1:
-                raise DisrecError(
-                    f"{name} must be a share between 0 and 1, not {value!r}."
-                )
+            check_share(getattr(self, name), name)
         spread = self.concentration
         if not is_number(spread) or not 0 < spread < float("inf"):
             raise DisrecError(

@@ -6,19 +6,19 @@ Nothing here knows what is learned: an `Objective` has the steps and what each c
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from disrec_mini import checkpoints
 from disrec_mini.candidates import draw_negatives, some_users
+from disrec_mini.checkpoints import State
 from disrec_mini.checks import check_choice, check_whole
 from disrec_mini.checks import (
     choose_device as choose_device,  # chapters say dm.training
@@ -50,7 +50,6 @@ class _Plan:
     def __post_init__(self) -> None:
         for name in ("epochs", "validate_every", "valid_users"):
             object.__setattr__(self, name, check_whole(getattr(self, name), name, 1))
-        object.__setattr__(self, "seed", check_whole(self.seed, "seed", 0))
         per_user(np.ones(1), self.select)  # complains of an unknown metric
         if self.patience is not None and self.patience < 1:
             raise DisrecError("patience must be at least 1 validation, or None.")
@@ -82,8 +81,8 @@ def fit(
     ----------
     model : trained in place. split : from `leave_one_out`; the test part is not read.
     objective : how it learns; None for the model's own.
-    epochs : each visits every (past, future) pair once. With the remedy and several
-        intentions, weights of the first `remedy_epochs` are never kept as the best.
+    epochs : each visits every (past, future) pair once. Weights of an epoch that the
+        objective does not count are never kept as the best.
     seed : of the order of pairs and of dropout.
     device : "auto" (CUDA, then MPS, then CPU) or a torch device name.
     validate_every, patience : epochs between validations; stop after `patience` of them
@@ -104,27 +103,22 @@ def fit(
             f"the model has {model.n_items} items and the data {split.n_items}: "
             f"make the model with n_items={split.n_items}."
         )
-    if objective is None:
-        objective = model.objective(split.train, check_whole(seed, "seed", 0))
+    seed = check_whole(seed, "seed", 0)
+    objective = objective or model.objective(split.train, seed)
     protocol = protocol or objective.protocol
     plan = _Plan(epochs, seed, validate_every, patience, select, protocol, valid_users)
     if resume and out is None:
         raise DisrecError("resume needs `out`, the folder of the run.")
-    if objective.n_pairs == 0:
-        raise DisrecError(
-            "there is nothing to learn from: no user has 2 training clicks "
-            "(leave-one-out holds two clicks of each user back)."
-        )
     with torch.random.fork_rng():
         model.to(choose_device(device))
         trainer = _Trainer(model, objective, split, plan, progress)
         if resume:
-            trainer.restore(Path(str(out)))
-        return trainer.run(minutes, None if out is None else Path(out), on_epoch)
+            checkpoints.restore(Path(str(out)), trainer.run, trainer.state)
+        return trainer.train(minutes, None if out is None else Path(out), on_epoch)
 
 
 class _Trainer:
-    """The state of a training run: everything a checkpoint must hold."""
+    """A training run: the loop, and what it needs beside its `checkpoints.State`."""
 
     def __init__(
         self,
@@ -134,34 +128,44 @@ class _Trainer:
         plan: _Plan,
         progress: bool,
     ) -> None:
+        if objective.n_pairs == 0:
+            raise DisrecError(
+                "there is nothing to learn from: no user has 2 training clicks "
+                "(leave-one-out holds two clicks of each user back)."
+            )
         self.model, self.objective, self.split = model, objective, split
         self.plan, self.progress = plan, progress
+        self.run = {
+            "data": checkpoints.fingerprint(split),
+            "config": asdict(model.config),
+            "plan": asdict(plan),
+        }
         torch.manual_seed(plan.seed)
-        self.optimizer = objective.optimizer()
-        self.averaged = self._average() if objective.average else None
-        self.history = History(metric=plan.select)
-        self.best: dict[str, Tensor] | None = None
-        self.steps = 0
+        averaged = None
+        if objective.average:
+            decay = get_ema_multi_avg_fn(objective.average)
+            averaged = AveragedModel(model, multi_avg_fn=decay)
+        history = History(metric=plan.select)
+        optimizer, generator = objective.optimizer(), objective.generator
+        self.state = State(model, optimizer, averaged, generator, history)
         self.validation = _validation(split, plan)
 
-    def _average(self) -> AveragedModel:
-        decay = get_ema_multi_avg_fn(self.objective.average)
-        return AveragedModel(self.model, multi_avg_fn=decay)
-
     @property
-    def validated(self) -> Recommender:
+    def validated(self) -> Any:
         """The model that is measured and kept: the average, once there is one."""
-        if self.averaged is None or not int(self.averaged.n_averaged):
-            return self.model
-        module = self.averaged.module
-        assert isinstance(module, Recommender)
-        return module
+        average = self.state.averaged
+        empty = average is None or not int(average.n_averaged)
+        return self.model if empty else average.module  # type: ignore[union-attr]
 
-    def run(
+    def store(self, out: Path) -> None:
+        """Write everything needed to go on as if nothing had happened."""
+        checkpoints.store(out, self.run, self.state)
+
+    def train(
         self, minutes: float | None, out: Path | None, on_epoch: OnEpoch | None
     ) -> History:
         """Epochs until something says stop; the model ends with the best weights."""
-        history, plan = self.history, self.plan
+        history = self.state.history
         if out is not None:
             remove_leftovers(out)
             if not history.epochs:
@@ -171,7 +175,7 @@ class _Trainer:
             while not history.stopped_by:
                 epoch = self._epoch(len(history.epochs) + 1)
                 history.epochs.append(epoch)
-                if epoch["epoch"] % plan.validate_every == 0:
+                if epoch["epoch"] % self.plan.validate_every == 0:
                     self._validate(epoch)
                 if out is not None:
                     self.store(out)
@@ -180,32 +184,28 @@ class _Trainer:
                 history.stopped_by = self._reason(minutes)
         except KeyboardInterrupt:
             history.stopped_by = "interrupt"
-        best = self.best if self.best is not None else self.validated.state_dict()
-        self.model.load_state_dict(best)
+        best = self.state.best
+        self.model.load_state_dict(best or self.validated.state_dict())
         self.model.eval()
         return history
 
     def _reason(self, minutes: float | None) -> str:
-        history, plan = self.history, self.plan
-        done = len(history.epochs)
-        if done >= plan.epochs:
+        """Why training ends here, or nothing."""
+        history, plan = self.state.history, self.plan
+        if len(history.epochs) >= plan.epochs:
             return "epochs"
         measured = [e["epoch"] for e in history.epochs if "valid" in e]
         measured = [epoch for epoch in measured if self.objective.counts(epoch)]
         worse = sum(epoch > history.best_epoch for epoch in measured)
         if plan.patience is not None and worse >= plan.patience:
             return "patience"
-        if minutes is not None and history.seconds >= 60 * minutes:
-            return "minutes"
-        return ""
-
-    # -- epochs ------------------------------------------------------------------------
+        late = minutes is not None and history.seconds >= 60 * minutes
+        return "minutes" if late else ""
 
     def _epoch(self, number: int) -> dict[str, Any]:
-        objective, began = self.objective, time.perf_counter()
+        objective, began, log = self.objective, time.perf_counter(), EpochLog()
         self._forget(objective.before_epoch(number))
         self.model.train()
-        log = EpochLog()
         with tqdm(
             total=objective.n_pairs,
             desc=f"epoch {number}/{self.plan.epochs}",
@@ -229,14 +229,15 @@ class _Trainer:
             "seconds": time.perf_counter() - began,
         }
 
-    def _forget(self, names: Any) -> None:
+    def _forget(self, names: Iterable[str]) -> None:
         """The average takes over what the objective has set anew."""
         ours, averaged = self.model.state_dict(), self.validated.state_dict()
         for name in names:
             averaged[name].copy_(ours[name])
 
     def _step(self, step: Any, done: float, where: str) -> StepLoss:
-        self.optimizer.zero_grad(set_to_none=True)
+        state = self.state
+        state.optimizer.zero_grad(set_to_none=True)
         loss = self.objective.loss(step, done)
         if not math.isfinite(float(loss.total.detach())):
             cause = _cause(self.model, self.objective, loss)
@@ -245,74 +246,35 @@ class _Trainer:
                 f"{self.objective.advice}."
             )
         loss.total.backward()
-        self.optimizer.step()
-        self.steps += 1
+        state.optimizer.step()
+        state.steps += 1
         self.objective.after_step(loss)
-        if self.averaged is not None and self.steps % AVERAGE_EVERY == 0:
-            self.averaged.update_parameters(self.model)
+        if state.averaged is not None and state.steps % AVERAGE_EVERY == 0:
+            state.averaged.update_parameters(self.model)
         return loss
 
     def _validate(self, epoch: dict[str, Any]) -> None:
-        began = time.perf_counter()
         if self.validation is None:
             return
-        users, negatives = self.validation
-        metrics = evaluate(
-            self.validated,
-            self.split,
-            self.plan.protocol,
-            "valid",
-            users=users,
-            negatives=negatives,
+        began, select, history = (
+            time.perf_counter(),
+            self.plan.select,
+            self.state.history,
         )
-        value, history = metrics[self.plan.select], self.history
-        epoch["valid"] = {**metrics, self.plan.select: value}
+        model, (users, negatives) = self.validated, self.validation
+        where = self.split, self.plan.protocol, "valid"
+        metrics = evaluate(model, *where, users=users, negatives=negatives)
+        value = metrics[select]
+        epoch["valid"] = {**metrics, select: value}
         epoch["seconds"] += time.perf_counter() - began
         if self.objective.counts(epoch["epoch"]) and value > history.best_value:
             history.best_value, history.best_epoch = value, epoch["epoch"]
-            self.best = {k: v.clone() for k, v in self.validated.state_dict().items()}
+            weights = model.state_dict()
+            self.state.best = {name: w.clone() for name, w in weights.items()}
         if self.progress:
             speed = f"{epoch['pairs_per_second']:,.0f} pairs/s"
-            line = f"epoch {epoch['epoch']:3d}  {self.plan.select} {value:.4f}"
+            line = f"epoch {epoch['epoch']:3d}  {select} {value:.4f}"
             tqdm.write(f"{line}  {shown(epoch)}  {speed}", file=sys.stderr)
-
-    # -- checkpoints -------------------------------------------------------------------
-
-    def _run(self) -> dict[str, Any]:
-        """What a resumed run must agree with."""
-        return {
-            "data": checkpoints.fingerprint(self.split),
-            "config": asdict(self.model.config),
-            "plan": asdict(self.plan),
-        }
-
-    def store(self, out: Path) -> None:
-        """Write everything needed to go on as if nothing had happened."""
-        state = {
-            "weights": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "averaged": None if self.averaged is None else self.averaged.state_dict(),
-            "best": self.best,
-            "history": asdict(self.history),
-            "steps": self.steps,
-        }
-        checkpoints.store(out, self._run(), state, self.objective.generator)
-
-    def restore(self, folder: Path) -> None:
-        """Go on from a checkpoint, if the run that wrote it is this one."""
-        content = checkpoints.read(folder, self._run())
-        if content is None:
-            return
-        try:
-            self.model.load_state_dict(content["weights"])
-            self.optimizer.load_state_dict(content["optimizer"])
-            if self.averaged is not None:
-                self.averaged.load_state_dict(content["averaged"])
-            self.best, self.steps = content["best"], content["steps"]
-            self.history = History(**content["history"])
-            checkpoints.set_random(content, self.objective.generator)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise checkpoints.unfit(folder, error) from None
 
 
 # -- parts -----------------------------------------------------------------------------

@@ -386,7 +386,7 @@ def test_other_bad_arguments() -> None:
     for call in (model.encode, model.encode_prefixes):
         with pytest.raises(dm.DisrecError, match="role must be 'past' or 'future'"):
             call(*batch([2]), role="present")
-    with pytest.raises(dm.DisrecError, match="n_items \\+ 1 = 21 names"):
+    with pytest.raises(dm.DisrecError, match="item_names must have 21 entries"):
         dm.DisRec(model.config, ["", "a"])
 
 

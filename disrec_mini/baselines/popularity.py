@@ -1,6 +1,5 @@
 """The same list for everybody: most clicked first, or least clicked first."""
 
-from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -9,7 +8,6 @@ from torch import Tensor
 
 from disrec_mini.interactions import Interactions
 from disrec_mini.recommender import Recommender
-from disrec_mini.settings import Config
 
 M = TypeVar("M", bound="Counted")
 
@@ -33,19 +31,13 @@ class Counted(Recommender):
         raise NotImplementedError
 
     @classmethod
-    def rebuild(
-        cls: type[M],
-        config: Config,
-        item_names: Sequence[str] | None,
-        weights: dict[str, Tensor],
-    ) -> M:
-        """The model of a file: buffers of any length take the place of empty ones."""
-        settings = {k: v for k, v in vars(config).items() if k != "n_items"}
-        none = Interactions(
-            np.zeros(0, np.int64), np.zeros(1, np.int64), config.n_items
-        )
-        model = cls(none, **settings)
-        model.item_names = None if item_names is None else [*item_names]
+    def rebuild(cls: type[M], content: dict[str, Any]) -> M:
+        """Buffers of any length take the place of those of a model without clicks."""
+        config, weights = dict(content["config"]), content["weights"]
+        nothing = np.zeros(0, np.int64), np.zeros(1, np.int64)
+        model = cls(Interactions(*nothing, config.pop("n_items")), **config)
+        names = content["item_names"]
+        model.item_names = None if names is None else [*names]
         if weights.keys() != model.state_dict().keys():
             raise ValueError("its weights are those of another model")
         for name, value in weights.items():

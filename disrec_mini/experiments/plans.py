@@ -12,49 +12,51 @@ Jobs = list[Job]
 K1: dict[str, Any] = {"n_intents": 1}
 
 
+ALONE: dict[str, Any] = {"variant": 1, **K1}
+SEARCHED: dict[str, dict[str, Any]] = {
+    "one": ALONE,
+    "one-both": K1,
+    "both-early": {**K1, "seq2seq_start": 4},
+    "both-early-heavy": {**K1, "seq2seq_start": 4, "seq2seq_weight": 0.3},
+    "both-all": {**K1, "seq2seq_start": 4, "seq2seq_weight": 0.3, "keep": 1.0},
+    "four": {"variant": 1, "n_intents": 4},
+    "four-late": {"variant": 1, "n_intents": 4, "remedy_epochs": 12},
+    "four-no-remedy": {"variant": 1, "n_intents": 4, "remedy": False},
+    "decay-1": {**ALONE, "item_decay": 1.0},
+    "decay-4": {**ALONE, "item_decay": 4.0},
+    "hide-0": {**ALONE, "item_dropout": 0.0},
+    "hide-40": {**ALONE, "item_dropout": 0.4},
+    "dropout-30": {**ALONE, "dropout": 0.3},
+    "dropout-60": {**ALONE, "dropout": 0.6},
+    "blocks-1": {**ALONE, "n_blocks": 1},
+    "dim-128": {**ALONE, "dim": 128},
+    "group-256": {**ALONE, "group_size": 256, "groups": 8},
+    "group-1024": {**ALONE, "group_size": 1024, "groups": 2},
+    "rate-1e-3": {**ALONE, "learning_rate": 1e-3},
+    "temperature-half": {**ALONE, "temperature": 0.5},
+    "temperature-2": {**ALONE, "temperature": 2.0},
+}
+# a second round, from what the first one showed on 5-core
+LIGHT = {**ALONE, "n_blocks": 1, "dropout": 0.3}
+SEARCHED |= {
+    "light": LIGHT,
+    "light-wide": {**LIGHT, "dim": 128},
+    "light-wide-20": {**LIGHT, "dim": 128, "dropout": 0.2},
+    "light-wide-decay-1": {**LIGHT, "dim": 128, "item_decay": 1.0},
+    "light-wide-1024": {**LIGHT, "dim": 128, "group_size": 1024, "groups": 2},
+    "light-wide-256": {**LIGHT, "dim": 128, "group_size": 256, "groups": 4},
+    "light-wider": {**LIGHT, "dim": 256},
+    "light-20": {**LIGHT, "dropout": 0.2},
+    "light-wide-20-1024": {
+        **LIGHT,
+        **{"dim": 128, "dropout": 0.2, "group_size": 1024, "groups": 2},
+    },
+}
+
+
 def search(seeds: Sequence[int] = (0,)) -> Jobs:
     """Validation only. One change at a time, on the paper's Beauty and on 5-core."""
     base = {"beauty": (16, {}), "beauty-5core": (24, {"logq": True})}
-    alone = {"variant": 1, **K1}
-    changes: dict[str, dict[str, Any]] = {
-        "one": alone,
-        "one-both": K1,
-        "both-early": {**K1, "seq2seq_start": 4},
-        "both-early-heavy": {**K1, "seq2seq_start": 4, "seq2seq_weight": 0.3},
-        "both-all": {**K1, "seq2seq_start": 4, "seq2seq_weight": 0.3, "keep": 1.0},
-        "four": {"variant": 1, "n_intents": 4},
-        "four-late": {"variant": 1, "n_intents": 4, "remedy_epochs": 12},
-        "four-no-remedy": {"variant": 1, "n_intents": 4, "remedy": False},
-        "decay-1": {**alone, "item_decay": 1.0},
-        "decay-4": {**alone, "item_decay": 4.0},
-        "hide-0": {**alone, "item_dropout": 0.0},
-        "hide-40": {**alone, "item_dropout": 0.4},
-        "dropout-30": {**alone, "dropout": 0.3},
-        "dropout-60": {**alone, "dropout": 0.6},
-        "blocks-1": {**alone, "n_blocks": 1},
-        "dim-128": {**alone, "dim": 128},
-        "group-256": {**alone, "group_size": 256, "groups": 8},
-        "group-1024": {**alone, "group_size": 1024, "groups": 2},
-        "rate-1e-3": {**alone, "learning_rate": 1e-3},
-        "temperature-half": {**alone, "temperature": 0.5},
-        "temperature-2": {**alone, "temperature": 2.0},
-    }
-    # a second round, from what the first one showed on 5-core
-    light = {**alone, "n_blocks": 1, "dropout": 0.3}
-    changes |= {
-        "light": light,
-        "light-wide": {**light, "dim": 128},
-        "light-wide-20": {**light, "dim": 128, "dropout": 0.2},
-        "light-wide-decay-1": {**light, "dim": 128, "item_decay": 1.0},
-        "light-wide-1024": {**light, "dim": 128, "group_size": 1024, "groups": 2},
-        "light-wide-256": {**light, "dim": 128, "group_size": 256, "groups": 4},
-        "light-wider": {**light, "dim": 256},
-        "light-20": {**light, "dropout": 0.2},
-        "light-wide-20-1024": {
-            **light,
-            **{"dim": 128, "dropout": 0.2, "group_size": 1024, "groups": 2},
-        },
-    }
     return [
         Job(
             f"{data}-{name}-seed{seed}",
@@ -64,7 +66,7 @@ def search(seeds: Sequence[int] = (0,)) -> Jobs:
             seed=seed,
             reads_test=False,
         )
-        for name, change in changes.items()
+        for name, change in SEARCHED.items()
         for data, (epochs, extra) in base.items()
         for seed in seeds
     ]
@@ -293,28 +295,31 @@ SHOP |= {"items_per_intent": 20, "stay": 0.85, "noise": 0.15}
 SHOP_MODEL: dict[str, Any] = {**TOY, "n_intents": 1, "remedy_epochs": 6}
 
 
+# {name: (the world is changed, the model is changed, epochs)}
+WORLDS: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
+    "shop": ({}, {}, 6),
+    "items-4": ({"items_per_intent": 80}, {}, 6),
+    "items-16": ({"items_per_intent": 320}, {}, 6),
+    "noise-50": ({"noise": 0.5}, {}, 6),
+    "stay-50": ({"stay": 0.5}, {}, 6),
+    "short": ({"length": 20}, {}, 6),
+    "users-100": ({"n_users": 100}, {}, 6),
+    "users-2000": ({"n_users": 2000}, {}, 6),
+    "epochs-12": ({}, {}, 12),  # twice the steps: seq2seq costs about that much
+    "epochs-24": ({}, {}, 24),
+    "group-32": ({}, {"group_size": 32, "groups": 8}, 6),
+    "temperature": ({}, {"temperature": None}, 6),  # the paper's sqrt(D)
+    "four": ({}, {"n_intents": 4}, 12),
+}
+
+
 def worlds(seeds: Sequence[int] = (0, 1, 2)) -> Jobs:
     """The shop in which seq2seq helps, changed one thing at a time: until when?"""
     whole = {"seq2seq_weight": 1.0, "seq2seq_start": 3, "keep": 1.0}
     arms: dict[str, dict[str, Any]] = {"alone": {"variant": 1}, "both": whole}
-    changes: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
-        "shop": ({}, {}, 6),
-        "items-4": ({"items_per_intent": 80}, {}, 6),
-        "items-16": ({"items_per_intent": 320}, {}, 6),
-        "noise-50": ({"noise": 0.5}, {}, 6),
-        "stay-50": ({"stay": 0.5}, {}, 6),
-        "short": ({"length": 20}, {}, 6),
-        "users-100": ({"n_users": 100}, {}, 6),
-        "users-2000": ({"n_users": 2000}, {}, 6),
-        "epochs-12": ({}, {}, 12),  # twice the steps: seq2seq costs about that much
-        "epochs-24": ({}, {}, 24),
-        "group-32": ({}, {"group_size": 32, "groups": 8}, 6),
-        "temperature": ({}, {"temperature": None}, 6),  # the paper's sqrt(D)
-        "four": ({}, {"n_intents": 4}, 12),
-    }
     jobs = [
         (f"{name}-{arm}", world, {**settings, **loss}, epochs)
-        for name, (world, settings, epochs) in changes.items()
+        for name, (world, settings, epochs) in WORLDS.items()
         for arm, loss in arms.items()
     ]
     jobs += [

@@ -17,6 +17,8 @@ from disrec_mini.files import remove_leftovers
 RESULTS = Path("book/results")
 SCRATCH = Path("runs/experiments")
 
+Running = dict[str, tuple["subprocess.Popen[bytes]", float]]  # job -> process, start
+
 
 def run_experiment(
     name: str,
@@ -49,7 +51,7 @@ def run_experiment(
     print(f"{name}: {len(jobs)} jobs, {len(waiting)} to do", flush=True)
     work.mkdir(parents=True, exist_ok=True)
     ends = None if budget is None else time.monotonic() + 60 * budget
-    running: dict[str, tuple[subprocess.Popen[bytes], float]] = {}
+    running: Running = {}
     failed: list[str] = []
     try:
         while waiting or running:
@@ -60,15 +62,7 @@ def run_experiment(
                 job = waiting.pop(0)
                 running[job] = _start(name, job, out, scratch), time.monotonic()
             time.sleep(0.2)
-            for job, (process, began) in list(running.items()):
-                if process.poll() is None:
-                    continue
-                del running[job]
-                done = (folder / f"{job}.json").exists()
-                failed += [] if done else [job]
-                minutes = (time.monotonic() - began) / 60
-                word = "done" if done else f"FAILED, see {work / f'{job}.log'}"
-                print(f"{job}: {word} ({minutes:.1f} min)", flush=True)
+            failed += _ended(running, folder, work)
     finally:
         for process, _ in running.values():
             process.send_signal(signal.SIGINT)
@@ -77,6 +71,21 @@ def run_experiment(
     if waiting or running:
         print(f"stopped with {len(waiting) + len(running)} jobs left; run it again")
     return len(failed)
+
+
+def _ended(running: Running, folder: Path, work: Path) -> list[str]:
+    """Take the jobs that have ended out of `running`; returns those that failed."""
+    failed = []
+    for job, (process, began) in list(running.items()):
+        if process.poll() is None:
+            continue
+        del running[job]
+        done = (folder / f"{job}.json").exists()
+        failed += [] if done else [job]
+        minutes = (time.monotonic() - began) / 60
+        word = "done" if done else f"FAILED, see {work / f'{job}.log'}"
+        print(f"{job}: {word} ({minutes:.1f} min)", flush=True)
+    return failed
 
 
 def _start(name: str, job: str, out: Path, scratch: Path) -> "subprocess.Popen[bytes]":

@@ -1,6 +1,7 @@
 """Run one job: train one model in one setting, measure it, store one file."""
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,6 @@ def run_job(
     command: str,
     *,
     minutes: float | None = None,
-    progress: bool = False,
 ) -> bool:
     """Run a job and store `<folder>/<name>.json`, and ranks beside it as `.npz`.
 
@@ -48,7 +48,7 @@ def run_job(
         _read(job, whole),
         seed=job.seed,
         about={"command": command, "job": asdict(job)},
-        parts=("valid", "test") if job.reads_test else ("valid",),
+        parts=("valid", "test")[: 1 + job.reads_test],
         candidates=whole,
         full_valid_users=VALID_USERS,
         epochs=job.epochs,
@@ -58,7 +58,7 @@ def run_job(
         minutes=minutes,
         out=scratch,
         resume=True,
-        progress=progress,
+        progress=False,
     )
     if done is None:
         return False
@@ -67,7 +67,7 @@ def run_job(
         arrays |= _ranks(done.metrics["test"])
     if arrays:
         path = folder / f"{job.name}.npz"
-        write_atomic(path, lambda file: np.savez_compressed(file, **arrays))
+        write_atomic(path, partial(np.savez_compressed, **arrays))
     done.store(folder / f"{job.name}.json", **more)
     return True
 
