@@ -25,7 +25,7 @@ ANSWERED := $(sort $(wildcard book/assignments/source/*/*.ipynb))
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help install book serve notebooks clean-notebooks new-chapter address release \
-	test lint format types site-check browser nbval unit test-slow test-colab clean
+	test check lint format types site-check browser nbval unit test-slow test-colab clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' \
@@ -71,8 +71,16 @@ address: $(READY) ## write the repository's address (URL=...) into every file
 release: $(READY) ## make the students' assignments from book/assignments/source
 	$(BIN)/python tools/release.py
 
-# Cheap checks first; the unit tests last, so that their closing line is the last line.
+# Cheap checks first; the unit tests last, so that their closing line is the last line
+# but for one: without Chromium the built pages were not opened, which must not be missed.
 test: lint types site-check browser nbval unit ## everything that has to pass
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
+		printf '%s\n' "NOT TESTED: the built pages were not opened, for want of Chromium." \
+		"To get it: apt-get install chromium (Debian, Ubuntu), then make browser."
+
+check: lint types ## what to run after every change: style, types, the quick tests
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m "not slow and not browser and not kernel" \
+		-n $(WORKERS) --dist loadfile --doctest-modules tests disrec_mini $(PYTEST_FLAGS)
 
 lint: $(READY) ## ruff, and notebooks executed in order and without private metadata
 	$(BIN)/ruff check .

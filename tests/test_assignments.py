@@ -135,6 +135,7 @@ def run(*words, **environment):
     return subprocess.run(command, capture_output=True, text=True, env=env, check=False)
 
 
+@pytest.mark.kernel
 def test_the_release_is_what_the_source_makes():
     pytest.importorskip("nbgrader")
     made = run(FOLDER.parents[1] / "tools" / "release.py", "--check")
@@ -190,6 +191,7 @@ def untouched(tmp_path_factory):
     return failed
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize("assignment", NAMES)
 def test_the_untouched_release_fails_exactly_its_questions(assignment, untouched):
     code = [c for c in release(assignment).cells if c.cell_type == "code"]
@@ -322,6 +324,7 @@ def grades(tmp_path_factory):
     return SimpleNamespace(found=found, files=files, ran=ran, seconds=seconds)
 
 
+@pytest.mark.kernel
 def test_spoiled_submissions_each_get_their_row(grades):
     """Every row of the table in course.md but the last loop, which has its own test."""
     found = grades.found
@@ -367,6 +370,7 @@ def test_spoiled_submissions_each_get_their_row(grades):
     assert not grades.ran.exists()
 
 
+@pytest.mark.kernel
 def test_a_loop_that_swallows_the_interrupt_costs_what_comes_after(grades):
     """nbval ends Python when the interrupt has no effect, at the cell's time limit."""
     found = grades.found["deaf"]
@@ -380,6 +384,7 @@ def test_a_loop_that_swallows_the_interrupt_costs_what_comes_after(grades):
     assert "Python died" in said["test_metrics"]
 
 
+@pytest.mark.kernel
 def test_one_notebook_is_graded_by_itself(tmp_path):
     path, out = tmp_path / "me.ipynb", tmp_path / "me.json"
     nbformat.write(source("01_metrics"), path)
@@ -448,6 +453,7 @@ def recipe():
     return [ln[1:] for ln in lines if ln[0] == "nbgrader" and ln[1] != "formgrade"]
 
 
+@pytest.mark.kernel
 def test_nbgrader_grades_the_same_by_the_recipe(tmp_path):
     """The commands of course.md, in a copy of the folder as it is in the repository."""
     pytest.importorskip("nbgrader")
