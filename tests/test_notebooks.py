@@ -39,7 +39,7 @@ def test_one_address_everywhere():
 
 def test_the_address_changes_everywhere(tmp_path, monkeypatch):
     old = tool.address()
-    (tmp_path / "book").mkdir()
+    (tmp_path / "book/reference").mkdir(parents=True)
     for name in tool.ADDRESS_IN:
         (tmp_path / name).write_text((ROOT / name).read_text(encoding="utf-8"))
     copy = tmp_path / "book" / "a.ipynb"

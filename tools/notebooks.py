@@ -29,7 +29,7 @@ LANGUAGE = {"name": "python", "pygments_lexer": "ipython3"}
 NOTEBOOK_KEYS = {"accelerator", "jupytext", "mystnb"}
 CELL_KEYS = {"deletable", "editable", "jupyter", "mystnb", "nbgrader", "tags"}
 ADDRESS_IN = ("_config.yml", "pyproject.toml", "README.md", "CITATION.cff")
-ADDRESS_IN += ("book/course.md",)
+ADDRESS_IN += ("book/course.md", "book/reference/install.md")
 BOOTSTRAP = """\
 try:
     import disrec_mini as dm
