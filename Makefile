@@ -25,7 +25,8 @@ ANSWERED := $(sort $(wildcard book/assignments/source/*/*.ipynb))
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help install book serve notebooks clean-notebooks new-chapter address release \
-	test check lint format types site-check browser nbval unit test-slow test-colab clean
+	test check lint format types site-check browser nbval unit links test-slow \
+	test-colab clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' \
@@ -114,6 +115,10 @@ endif
 unit: $(READY) ## pytest on tests/, without those marked slow or browser
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow and not browser" -n $(WORKERS) \
 		--dist loadfile --durations=5 --doctest-modules tests disrec_mini $(PYTEST_FLAGS)
+
+# Not part of `make test`: it needs the network, and other people's sites to be up.
+links: $(READY) ## ask every address on the pages whether it is there (network)
+	$(BIN)/jupyter-book build . --builder custom --custom-builder linkcheck
 
 # Hosted notebooks are older in places: the same versions here, in an environment apart.
 $(COLAB)/.ready: requirements-colab.txt
