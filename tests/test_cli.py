@@ -688,6 +688,7 @@ def test_an_interrupt_elsewhere_is_one_line(
     assert capsys.readouterr().err == "disrec_mini: interrupted.\n"
 
 
+@pytest.mark.killing
 def test_a_kill_while_the_checkpoint_is_written(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -765,6 +766,7 @@ def kill_and_resume(n_kills: int, epochs: int, n_users: int, tmp_path: Path) -> 
     assert found["history"] == expected["history"]
 
 
+@pytest.mark.killing
 def test_two_kills_change_nothing(tmp_path: Path) -> None:
     kill_and_resume(2, 10, 400, tmp_path)
 
