@@ -80,8 +80,8 @@ test: lint types site-check browser nbval unit ## everything that has to pass
 		"To get it: apt-get install chromium (Debian, Ubuntu), then make browser."
 
 check: lint types ## what to run after every change: style, types, the quick tests
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m "not slow and not browser and not kernel and not killing" \
-		-n $(WORKERS) --dist loadfile --no-loadscope-reorder tests $(PYTEST_FLAGS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n $(WORKERS) --dist loadgroup tests \
+		-m "not slow and not browser and not kernel and not killing" $(PYTEST_FLAGS)
 
 lint: $(READY) ## ruff, and notebooks executed in order and without private metadata
 	$(BIN)/ruff check .
@@ -114,7 +114,7 @@ endif
 
 unit: $(READY) ## pytest on tests/, without those marked slow or browser
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow and not browser" -n $(WORKERS) \
-		--dist loadfile --no-loadscope-reorder --durations=5 tests $(PYTEST_FLAGS)
+		--dist loadgroup --durations=5 tests $(PYTEST_FLAGS)
 
 # Not part of `make test`: it needs the network, and other people's sites to be up.
 links: $(READY) ## ask every address on the pages whether it is there (network)

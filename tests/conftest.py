@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 
 import disrec_mini as dm
 
@@ -27,6 +26,8 @@ def padded():
     """Lists of clicks -> items (B, T), lengths (B,)."""
 
     def make(rows, width=0):
+        import torch
+
         lengths = torch.tensor([len(row) for row in rows])
         items = np.zeros((len(rows), max(width, int(lengths.max()))), np.int64)
         for place, row in enumerate(rows):

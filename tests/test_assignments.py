@@ -191,6 +191,7 @@ def untouched(tmp_path_factory):
     return failed
 
 
+@pytest.mark.xdist_group("untouched")
 @pytest.mark.kernel
 @pytest.mark.parametrize("assignment", NAMES)
 def test_the_untouched_release_fails_exactly_its_questions(assignment, untouched):
@@ -324,6 +325,7 @@ def grades(tmp_path_factory):
     return SimpleNamespace(found=found, files=files, ran=ran, seconds=seconds)
 
 
+@pytest.mark.xdist_group("grades")
 @pytest.mark.kernel
 def test_spoiled_submissions_each_get_their_row(grades):
     """Every row of the table in course.md but the last loop, which has its own test."""
@@ -370,6 +372,7 @@ def test_spoiled_submissions_each_get_their_row(grades):
     assert not grades.ran.exists()
 
 
+@pytest.mark.xdist_group("grades")
 @pytest.mark.kernel
 def test_a_loop_that_swallows_the_interrupt_costs_what_comes_after(grades):
     """nbval ends Python when the interrupt has no effect, at the cell's time limit."""

@@ -16,6 +16,9 @@ import disrec_mini as dm
 from disrec_mini.experiments import plans, queue, report, run_job
 from disrec_mini.experiments.job import Job
 
+# one process runs them: they share what the queue has made
+pytestmark = pytest.mark.xdist_group("experiments")
+
 WORLD = {"n_users": 40, "length": 12, "items_per_intent": 10, "chain": 10}
 SMALL = {"dim": 8, "n_blocks": 1, "max_len": 12, "group_size": 64, "groups": 1}
 
@@ -27,9 +30,11 @@ def run(job: Job, folder: Path, name: str = "a") -> dict:
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The smoke experiment, run by the queue as a user runs it."""
+    """The smoke experiment: three jobs here, the one left by the queue, as a user."""
     folder = tmp_path_factory.mktemp("smoke")
     where = {"out": folder / "results", "scratch": folder / "scratch"}
+    for job in ("plain-seed0", "noisy-seed0", "plain-seed1"):
+        assert queue.run_one("smoke", job, **where)
     assert queue.run_experiment("smoke", n_jobs=2, **where) == 0
     return folder
 
