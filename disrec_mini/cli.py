@@ -18,7 +18,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from disrec_mini.errors import DisrecError
 from disrec_mini.reading import FORMATS
-from disrec_mini.settings import MODELS, Setting, as_text, config_class, declared
+from disrec_mini.settings import (
+    MODELS,
+    Setting,
+    as_text,
+    config_class,
+    declared,
+    flag_of,
+)
 
 if TYPE_CHECKING:
     from disrec_mini.interactions import Interactions
@@ -132,7 +139,7 @@ def _add_setting(parser: Any, field: Any, about: Setting) -> None:
     else:
         kind = field.type if field.type in (int, float) else number
         rest |= {"type": kind, "metavar": "X"}
-    parser.add_argument(about.flag or "--" + field.name.replace("_", "-"), **rest)
+    parser.add_argument(flag_of(field), **rest)
 
 
 def number(text: str) -> float | None:

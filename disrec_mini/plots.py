@@ -6,7 +6,10 @@ One place for colours, sizes, captions and alternative text.
 import html
 import io
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from disrec_mini.errors import DisrecError
 from disrec_mini.widgets import Shown
@@ -62,6 +65,38 @@ def use_style() -> None:
     for name, value in STYLE.items():
         mpl.rcParams[name] = value  # type: ignore[index, unused-ignore]
     mpl.rcParams["axes.prop_cycle"] = cycler(color=INTENTIONS)
+
+
+def heatmap(
+    values: Any,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    alt: str,
+    caption: str = "",
+    *,
+    width: float = 4.6,
+    low: float = 0.0,
+    high: float = 1.0,
+    digits: int = 2,
+) -> Shown:
+    """A small table as shades with its numbers in them: seaborn's heat map, shown.
+
+    Parameters
+    ----------
+    values : (len(rows), len(columns)). low, high : white and the darkest blue.
+    digits : behind the point. width : of the figure, in inches.
+    alt, caption : as in `show`.
+    """
+    import matplotlib.pyplot as plt
+    import seaborn as sns
+
+    figure, axes = plt.subplots(figsize=(width, 0.27 * len(rows) + 0.6))
+    look = {"cmap": "Blues", "vmin": low, "vmax": high, "cbar": False}
+    numbers = {"annot": True, "fmt": f".{digits}f", "annot_kws": {"size": 8}}
+    names = {"xticklabels": columns, "yticklabels": rows}
+    sns.heatmap(np.asarray(values), ax=axes, **look, **numbers, **names)
+    axes.tick_params(length=0, labelsize=8, rotation=0)
+    return show(figure, alt, caption)
 
 
 def show(figure: "Figure", alt: str, caption: str = "") -> Shown:

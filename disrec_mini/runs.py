@@ -156,9 +156,9 @@ def as_result(metrics: Measured) -> dict[str, Any]:
 
 def as_now(result: dict[str, Any]) -> dict[str, Any]:
     """A stored result with the entries that older files name otherwise or lack."""
-    if "curve" in result:  # before 0.2: the epochs alone, under this name
-        result = {"model": "disrec", **result}
-        result["history"] = {"epochs": result.pop("curve")}
+    if "curve" in result:  # older files: the epochs alone, under this name
+        history = {"epochs": result["curve"]}
+        return {"model": "disrec", "history": history, **result}
     return result
 
 

@@ -48,7 +48,7 @@ class Setting:
     """What is known of one setting besides its name, type and default.
 
     low, high : its bounds, both allowed. above : a bound that is not allowed itself.
-    choices : the only values. flag : on the command line, "" for none.
+    choices : the only values. flag : on the command line, "" for --name-of-setting.
     recommended, why : the value that measures better than the default, and the reason.
     """
 
@@ -310,6 +310,12 @@ def declared(kind: type[Config]) -> list[tuple[Any, Setting]]:
     """(field, setting) of every setting, a model's own first, then the common ones."""
     known = [(f, f.metadata["setting"]) for f in fields(kind)]
     return sorted(known, key=lambda pair: pair[0].kw_only)
+
+
+def flag_of(field: Any) -> str:
+    """Its flag on the command line."""
+    about: Setting = field.metadata["setting"]
+    return about.flag or "--" + field.name.replace("_", "-")
 
 
 def as_text(value: object) -> str:

@@ -93,12 +93,19 @@ def test_a_report_is_what_its_files_give(name: str) -> None:
 
 def test_the_readme_gives_the_reasons_of_the_code() -> None:
     text = (ROOT / "README.md").read_text("utf-8")
-    rows = re.findall(r"^\| `(\w+)` \| ([^|]*) \| ([^|]*) \| (.*) \|$", text, re.M)
-    assert {name: why for name, _, _, why in rows} == {
-        name: why for name, (_, why) in settings.DEVIATIONS.items()
-    }
-    for name, _, ours, _ in rows:
-        assert str(settings.DEVIATIONS[name][0]) == ours.strip()
+    table = r"^\| `(\w+)` \| `(\S+)` \| (\S+)[^|]* \| (\S+) \| (.*) \|$"
+    declared = [
+        (
+            field.name,
+            settings.flag_of(field),
+            settings.as_text(field.default),
+            settings.as_text(about.recommended),
+            about.why,
+        )
+        for field, about in settings.declared(settings.DisRecConfig)
+        if about.why
+    ]
+    assert re.findall(table, text, re.M) == declared
 
 
 def test_the_reasons_for_deviating_are_measured() -> None:
