@@ -53,15 +53,15 @@ def bootstrap(
     much cheaper. More than `bins` distinct values are first averaged in `bins` groups
     of neighbours.
     """
-    found, counts = np.unique(np.asarray(values, np.float64), return_counts=True)
-    if len(found) > bins:
-        group = np.arange(len(found)) * bins // len(found)
-        total = np.bincount(group, found * counts)
+    distinct, counts = np.unique(np.asarray(values, np.float64), return_counts=True)
+    if len(distinct) > bins:
+        group = np.arange(len(distinct)) * bins // len(distinct)
+        total = np.bincount(group, distinct * counts)
         counts = np.bincount(group, counts).astype(np.int64)
-        found = total / counts
+        distinct = total / counts
     n = int(counts.sum())
     drawn = np.random.default_rng(seed).multinomial(n, counts / n, draws)
-    low, high = np.quantile(drawn @ found / n, [0.025, 0.975])  # of (draws,) means
+    low, high = np.quantile(drawn @ distinct / n, [0.025, 0.975])  # of (draws,) means
     return float(low), float(high)
 
 
@@ -77,19 +77,19 @@ def top_k(
     exclude_seen: bool = True,
 ) -> Array:
     """(n, k) the items each user would be shown, best first, without what they saw."""
-    who = np.arange(split.n_users) if users is None else users
+    asked = np.arange(split.n_users) if users is None else users
     if on == "test":
-        who = who[split.valid_items[who] > 0]
-    who = who[split.train.lengths[who] + (on == "test") > 0]
-    best = np.zeros((len(who), k), np.int64)
-    for rows, scores in scored_batches(model, split, on, who):
-        row, item = Histories(split, on).seen(who[rows])
+        asked = asked[split.valid_items[asked] > 0]
+    asked = asked[split.train.lengths[asked] + (on == "test") > 0]
+    best = np.zeros((len(asked), k), np.int64)
+    for rows, scores in scored_batches(model, split, on, asked):
+        row, item = Histories(split, on).seen(asked[rows])
         scores = scores.clone()
         scores[:, 0] = -torch.inf
         if exclude_seen:
             scores[torch.from_numpy(row), torch.from_numpy(item)] = -torch.inf
-        found = scores.topk(min(k, scores.shape[1]), 1)
-        shown = found.indices.masked_fill(found.values == -torch.inf, 0)
+        top = scores.topk(min(k, scores.shape[1]), 1)
+        shown = top.indices.masked_fill(top.values == -torch.inf, 0)
         best[rows, : shown.shape[1]] = shown.cpu().numpy()
     return best
 

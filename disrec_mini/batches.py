@@ -137,7 +137,8 @@ def steps(
 def _all_pairs(windows: Windows) -> tuple[Array, Array]:
     """(P,) window and (P,) t of every pair, window by window, t = 1, 2, ..."""
     splits = windows.length - 1  # (W,)
-    return np.repeat(np.arange(len(splits)), splits), _count_up(splits) + 1
+    window = np.repeat(np.arange(len(splits)), splits)  # (P,)
+    return window, _count_up(splits) + 1
 
 
 def _random_keys(group: Array, rng: np.random.Generator) -> Array:
@@ -280,8 +281,8 @@ def packed(windows: Windows, step: Step, with_future: bool) -> Packed:
         shortest = length.copy()
         np.minimum.at(shortest, pair, step.t)  # (V,)
         first = np.r_[first, start + length - 1]  # (S,), S = 2 V
-        stride = np.r_[stride, -np.ones_like(start)]
-        size = np.r_[size, length - shortest]
+        stride = np.r_[stride, -np.ones_like(start)]  # (S,)
+        size = np.r_[size, length - shortest]  # (S,)
     token, shapes = _place(size)  # (S,), its first token; [(R, T), ...]
     segment = np.repeat(np.arange(len(size)), size)  # (n clicks,), its sequence
     place = _count_up(size)  # (n clicks,), its place there

@@ -99,7 +99,13 @@ def _kind(words: Sequence[str]) -> str:
 def _add_train(parser: argparse.ArgumentParser, kind: str) -> None:
     parser.set_defaults(run=_train)
     parser.add_argument("data", metavar="NAME_OR_FILE", help="data set or text file")
-    parser.add_argument("--model", choices=MODELS, default="disrec", help="what learns")
+    parser.add_argument(
+        "--model",
+        choices=MODELS,
+        default="disrec",
+        metavar="NAME",
+        help=f"what learns: {', '.join(MODELS)} (disrec)",
+    )
     parser.add_argument("--format", choices=["auto", *FORMATS], default="auto")
     parser.add_argument("--paper", action="store_true", help="the paper's settings")
     parser.add_argument("--epochs", type=int, help="passes over all pairs")

@@ -182,8 +182,8 @@ def _verify(source: Source, path: Path) -> None:
     algorithm, colon, digest = expected.partition(":")
     if not colon:
         return  # nothing to compare with: the counts are checked after reading
-    found = _digest(path, algorithm)
-    if found == digest:
+    actual = _digest(path, algorithm)
+    if actual == digest:
         return
     aside = path.with_name(f"{path.name}.wrong-checksum")
     try:
@@ -192,7 +192,7 @@ def _verify(source: Source, path: Path) -> None:
     except OSError:
         advice = "remove it, then run again to download it afresh"
     raise DisrecError(
-        f"{path} is not the published file: its {algorithm} is {found}, expected "
+        f"{path} is not the published file: its {algorithm} is {actual}, expected "
         f"{digest}; {advice}."
     )
 
@@ -254,9 +254,9 @@ def _pip_download(source: Source, path: Path) -> None:
             lines = done.stderr.strip().splitlines() or ["pip left no file"]
             raise OSError(lines[-1])
         algorithm, _, digest = source.hash.partition(":")
-        found = _digest(wheel, algorithm)
-        if found != digest:
-            raise ValueError(f"{algorithm} of {path.name} is {found}, not {digest}")
+        actual = _digest(wheel, algorithm)
+        if actual != digest:
+            raise ValueError(f"{algorithm} of {path.name} is {actual}, not {digest}")
         shutil.move(wheel, path)
 
 
@@ -273,9 +273,9 @@ def _read(source: Source, path: Path) -> Interactions:
         ) from error
 
 
-def _check_counts(dataset: Dataset, found: Interactions, path: Path) -> None:
+def _check_counts(dataset: Dataset, interactions: Interactions, path: Path) -> None:
     for name in ("n_users", "n_items", "n_clicks"):
-        expected, actual = getattr(dataset, name), getattr(found, name)
+        expected, actual = getattr(dataset, name), getattr(interactions, name)
         if expected is not None and actual != expected:
             raise DisrecError(
                 f"{path} gives {actual:,} for {name} of {dataset.name}, expected "

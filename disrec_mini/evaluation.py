@@ -59,10 +59,10 @@ def ranks(scores: Tensor | Array, target_index: Tensor | Array) -> Tensor:
     tensor([2, 2])
     """
     scores = torch.as_tensor(scores)
-    column = torch.as_tensor(target_index, device=scores.device).long().unsqueeze(1)
-    true = scores.gather(1, column)  # (B, 1)
+    column = torch.as_tensor(target_index, device=scores.device).long()  # (B,)
+    true = scores.gather(1, column[:, None])  # (B, 1)
     worse = scores < true  # False wherever a NaN is
-    return scores.shape[1] - worse.sum(1)
+    return scores.shape[1] - worse.sum(1)  # (B,)
 
 
 def metrics(ranks: Tensor | Array, ks: tuple[int, ...] = KS) -> dict[str, float]:
@@ -242,18 +242,18 @@ def scored_batches(
     with evaluation_mode(model):
         for first in range(0, len(users), chunk):
             rows = order[first : first + chunk]
-            inputs, who = _inputs(model, split, on, users[rows])
+            inputs, users_here = _inputs(model, split, on, users[rows])
             if negatives is None:
-                yield rows, model.score(*inputs, users=who)
+                yield rows, model.score(*inputs, users=users_here)  # (B, M + 1)
                 continue
             true = held_out(split, on)[users[rows]]  # (B,)
             lists = np.c_[true, negatives[users[rows]]]  # (B, 1 + n)
-            candidates = torch.from_numpy(lists).to(who.device)
+            candidates = torch.from_numpy(lists).to(users_here.device)
             if quick:
-                scores = quick(*inputs, candidates, users=who)
+                scores = quick(*inputs, candidates, users=users_here)
             else:
-                scores = model.score(*inputs, users=who).gather(1, candidates)
-            yield rows, scores.masked_fill(candidates == 0, -torch.inf)
+                scores = model.score(*inputs, users=users_here).gather(1, candidates)
+            yield rows, scores.masked_fill(candidates == 0, -torch.inf)  # (B, 1 + n)
 
 
 def _inputs(

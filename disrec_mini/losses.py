@@ -53,8 +53,8 @@ def seq2item_loss(
     own = torch.arange(n_pairs, device=phi.device)
     if target_ids is not None:
         same = target_ids[:, None] == target_ids[None, :]  # (B, B)
-        same = same & (own[:, None] != own[None, :])
-        logits = logits.masked_fill(same.unsqueeze(1), -math.inf)
+        same = same & (own[:, None] != own[None, :])  # (B, B), other rows alone
+        logits = logits.masked_fill(same.unsqueeze(1), -math.inf)  # (B, K, B)
     best = logits.detach()[own, :, own].argmax(1)  # (B,), the winning intention
     return F.cross_entropy(logits.flatten(1), best * n_pairs + own, reduction="none")
 
@@ -182,7 +182,7 @@ def _kept_seq2seq(
         return loss.sum(), loss.numel()
     with torch.no_grad():
         loss = seq2seq_loss(past, future, temperature=temperature)
-        rows = confident_mask(loss, config.keep).flatten().nonzero().squeeze(1)
+        rows = confident_mask(loss, config.keep).flatten().nonzero()[:, 0]  # (n,)
     if len(rows) == 0:
         return past.new_zeros(()), 0
     return _seq2seq_rows(past, future, rows, temperature).sum(), len(rows)

@@ -122,8 +122,8 @@ class DisRec(Recommender):
     def read(self, items: Tensor, lengths: Tensor, role: str) -> Encoding:
         """`encode` for callers that know their input to be sound."""
         z, _, _ = self._z(items, lengths)  # (B, T, D)
-        found = self.intentions(z, lengths, role)
-        return Encoding(z, found.cluster, found.weight, found.phi)
+        intentions = self.intentions(z, lengths, role)
+        return Encoding(z, intentions.cluster, intentions.weight, intentions.phi)
 
     def encode_prefixes(
         self, items: Tensor, lengths: Tensor, role: str = "past"
@@ -138,7 +138,7 @@ class DisRec(Recommender):
         check_choice(role, "role", ROLES)
         z, position, mask = self._z(items, lengths)
         pooled, _ = self.intentions.pool_prefixes(z, position, mask)  # (B, T, K, D)
-        phi = self.intentions.norm_out(pooled + self.intentions.beta(role))
+        phi = self.intentions.norm_out(pooled + self.intentions.beta(role))  # as pooled
         return phi * (items != 0)[:, :, None, None]
 
     def _z(self, items: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -163,24 +163,25 @@ class DisRec(Recommender):
         layer = self.intentions
         sizes = [block.items.numel() for block in rows.blocks]
         if vectors is None:
-            clicks = torch.cat([block.items.flatten() for block in rows.blocks])
-            vectors = self.encoder.item_embedding(clicks)
+            clicks = torch.cat([block.items.flatten() for block in rows.blocks])  # (n,)
+            vectors = self.encoder.item_embedding(clicks)  # (n, D)
         pooled, cluster, z = [], [], []
         for block, h in zip(rows.blocks, vectors.split(sizes), strict=True):
             mask = block_mask(block.segment)  # (R, T, T)
             h = h.unflatten(0, block.items.shape)  # (R, T, D)
             z_block = self.encoder(block.items, block.position, mask, h)
-            sums, p = layer.pool_prefixes(z_block, block.position, mask)
+            sums, p = layer.pool_prefixes(z_block, block.position, mask)  # (R, T, K, D)
             pooled.append(sums.flatten(2).flatten(0, 1))  # (R*T, K*D)
             cluster.append(p.detach().flatten(0, 1))  # (R*T, K)
             z.append(z_block.detach().flatten(0, 1))  # (R*T, D)
         both = rows.past if rows.future is None else torch.cat([rows.past, rows.future])
-        sums = F.embedding(both, torch.cat(pooled)).unflatten(1, (-1, self.config.dim))
-        past_sums, *future_sums = sums.split(len(rows.past))
+        sums = F.embedding(both, torch.cat(pooled))  # (P or 2 P, K*D)
+        sums = sums.unflatten(1, (-1, self.config.dim))  # (P or 2 P, K, D)
+        past_sums, *future_sums = sums.split(len(rows.past))  # (P, K, D) each
         past = layer.norm_out(past_sums + layer.beta("past"))  # (P, K, D)
         future = None
         if future_sums:
-            future = layer.norm_out(future_sums[0] + layer.beta("future"))
+            future = layer.norm_out(future_sums[0] + layer.beta("future"))  # (P, K, D)
         return past, future, torch.cat(cluster)[rows.past], torch.cat(z)[rows.past]
 
     # -- files -------------------------------------------------------------------------

@@ -154,7 +154,7 @@ def step_loss(
         group_loss(model.config, group, weight=weight, log_q=log_q) for group in groups
     ]
     n, nothing = len(groups), z.new_zeros(())
-    best = cluster.argmax(1)  # (P,)
+    best = cluster.argmax(1)  # (P,), the strongest intention
     means: dict[str, Tensor | float] = {
         "seq2item": sum((x.seq2item.detach() / n for x in losses), nothing),
         "extra": sum((x.extra.detach() / n for x in losses), nothing),
@@ -179,7 +179,7 @@ def _packed(
     clicks = torch.cat([block.items.flatten() for block in rows.blocks])  # (n,)
     # one look-up for clicks and targets: the table's gradient is summed once
     h = table(torch.cat([clicks, wanted.flatten()]))  # (n + 1 or 2 P, D)
-    of_clicks, of_wanted = h.split([len(clicks), wanted.numel()])
+    of_clicks, of_wanted = h.split([len(clicks), wanted.numel()])  # (n, D), (P.., D)
     targets, *drawn = of_wanted.unflatten(0, wanted.shape)  # (P, D)
     past, future, cluster, z = model.encode_packed(rows, of_clicks)
     group = Group(past, targets, ids[0], future, *_drawn(drawn, ids[1]))
@@ -212,10 +212,9 @@ def _wanted(
 ) -> tuple[tuple[Tensor, Tensor], Tensor]:
     """Ids of next and drawn clicks (P,), and those whose vectors are needed (n, P)."""
     device = model.encoder.item_embedding.weight.device
-    following, drawn = (x.to(device) for x in batches.pair_items(windows, step))
-    item_by_item = model.config.variant in (2, 3)
-    wanted = torch.stack([following, drawn]) if item_by_item else following[None]
-    return (following, drawn), wanted
+    following, drawn = (x.to(device) for x in batches.pair_items(windows, step))  # (P,)
+    of_both = [following, drawn] if model.config.variant in (2, 3) else [following]
+    return (following, drawn), torch.stack(of_both)  # 2 x (P,), (n, P)
 
 
 def _drawn(vectors: list[Tensor], ids: Tensor) -> tuple[Tensor | None, Tensor | None]:

@@ -224,11 +224,12 @@ class Recommender(nn.Module):
         """
         single, rows = click_rows(items, self.n_items)
         k = check_whole(k, "k", 1)
-        who = [None] * len(rows) if users is None else np.atleast_1d(users).tolist()
+        nobody = [None] * len(rows)
+        users_of = nobody if users is None else np.atleast_1d(users).tolist()
         with evaluation_mode(self):
             answers = [
                 self._best(row, k, exclude_seen, user)
-                for row, user in zip(rows, who, strict=True)
+                for row, user in zip(rows, users_of, strict=True)
             ]
         return answers[0] if single else answers
 
@@ -281,9 +282,9 @@ class Recommender(nn.Module):
                 f"{path} holds a model of the kind {kind!r}: load it with the "
                 f"class that wrote it, not with {cls.__name__}."
             )
-        found = cls if kind == cls.kind else model_class(kind)
+        model_type = cls if kind == cls.kind else model_class(kind)
         try:
-            model = found.rebuild(content)
+            model = model_type.rebuild(content)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise DisrecError(
                 f"{path} was written by disrec_mini {content.get('version', '?')} and "

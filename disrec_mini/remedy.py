@@ -40,7 +40,9 @@ class RemedyLayer(IntentionLayer):
     def beta(self, role: str) -> Tensor:
         """(K, D), the bias of each intention; their mean while clicks are undivided."""
         beta = super().beta(role)
-        return beta.mean(0, keepdim=True).expand_as(beta) if self.uniform else beta
+        if not self.uniform:
+            return beta
+        return beta.mean(0, keepdim=True).expand_as(beta)  # (K, D), rows alike
 
     def shares(self, cluster: Tensor) -> Tensor:
         """p_{k|i} (..., K), or all of every click to every intention."""
@@ -74,13 +76,13 @@ class RemedyLayer(IntentionLayer):
         points = F.layer_norm(z - self.z_mean, z.shape[-1:], eps=LAYER_NORM_EPS)
         best = -math.inf
         for _ in range(tries):
-            centres = points[self._plus_plus(points, generator)]
+            centres = points[self._plus_plus(points, generator)]  # (K, D)
             for _ in range(rounds):
                 nearest = (points @ F.normalize(centres, dim=1).T).argmax(1)  # (n,)
                 members = F.one_hot(nearest, len(centres)).to(points)  # (n, K)
-                filled = members.sum(0) > 0
-                sums = members.T @ points / members.sum(0).clamp(min=1).unsqueeze(1)
-                centres = torch.where(filled.unsqueeze(1), sums, centres)
+                size = members.sum(0).unsqueeze(1)  # (K, 1)
+                means = members.T @ points / size.clamp(min=1)  # (K, D)
+                centres = torch.where(size > 0, means, centres)  # (K, D)
             closeness = (points @ F.normalize(centres, dim=1).T).amax(1).mean()
             if float(closeness) > best:
                 best = float(closeness)

@@ -100,11 +100,11 @@ def run(
 
 def make_model(kind: str, config: Config, train: Interactions) -> Recommender:
     """An untrained model, or one that counts, which needs nothing more."""
-    found: type[Recommender] = model_class(kind)
-    if issubclass(found, Counted):
+    model_type: type[Recommender] = model_class(kind)
+    if issubclass(model_type, Counted):
         settings = {k: v for k, v in asdict(config).items() if k != "n_items"}
-        return found(train, **settings)
-    return found(config, train.item_names)
+        return model_type(train, **settings)
+    return model_type(config, train.item_names)
 
 
 def measure(
@@ -145,10 +145,10 @@ def as_result(metrics: Measured) -> dict[str, Any]:
     """{valid: {sampled, full, negatives_sha256}, test: ..., negatives_sha256: the last
     part's}."""
     result: dict[str, Any] = {}
-    for part, found in metrics.items():
-        result[part] = {name: x.as_dict() for name, x in found.items()}
-        if "sampled" in found:
-            digest = found["sampled"].negatives_sha256
+    for part, by_protocol in metrics.items():
+        result[part] = {name: x.as_dict() for name, x in by_protocol.items()}
+        if "sampled" in by_protocol:
+            digest = by_protocol["sampled"].negatives_sha256
             result[part]["negatives_sha256"] = digest
             result["negatives_sha256"] = digest
     return result

@@ -38,9 +38,9 @@ def model_class(kind: str) -> Any:
 
 def config_class(kind: str) -> "type[Config]":
     """The settings of a model by its name in `MODELS`; `DisRec`'s without torch."""
-    found: type[Config]
-    found = DisRecConfig if kind == "disrec" else model_class(kind).config_type
-    return found
+    config_type: type[Config]
+    config_type = DisRecConfig if kind == "disrec" else model_class(kind).config_type
+    return config_type
 
 
 @dataclass(frozen=True)

@@ -108,14 +108,14 @@ def run_one(name: str, job: str, out: Path = RESULTS, scratch: Path = SCRATCH) -
     from disrec_mini.experiments.run_job import run_job
 
     torch.set_num_threads(1)
-    found = find_job(name, job)
+    wanted = find_job(name, job)
     folder, work = out / name, scratch / name / job
     if (folder / f"{job}.json").exists():
         raise DisrecError(
             f"{folder / f'{job}.json'} exists: move it away, or choose another --out."
         )
     words = ["python", "-m", "disrec_mini", "experiment", name, "--job", job]
-    finished = run_job(found, folder, work, shlex.join(words))
+    finished = run_job(wanted, folder, work, shlex.join(words))
     if finished:
         shutil.rmtree(work, ignore_errors=True)
     return finished

@@ -107,13 +107,13 @@ def _summary(rows: list[Row], folder: Path) -> dict[str, Any]:
         "commits": sorted({str(row["git"]) for row in rows}),
         "metrics": {
             metric: {
-                "mean": float(np.mean(found)),
-                "low": min(found),
-                "high": max(found),
-                "seeds": found,
+                "mean": float(np.mean(of_seeds)),
+                "low": min(of_seeds),
+                "high": max(of_seeds),
+                "seeds": of_seeds,
                 **({"users": list(users[metric])} if metric in users else {}),
             }
-            for metric, found in values.items()
+            for metric, of_seeds in values.items()
         },
     }
 
@@ -122,13 +122,13 @@ def _numbers(row: Row) -> Iterator[tuple[str, float]]:
     """(name, value) of everything that was measured in one run."""
     for part in ("valid", "test"):
         for protocol in ("sampled", "full"):
-            found = row.get(part, {}).get(protocol, {})
+            metrics = row.get(part, {}).get(protocol, {})
             for metric in ("recall@1", "recall@5", "recall@10", "ndcg@5", "ndcg@10"):
-                if metric in found:
-                    yield f"{part} {protocol} {metric}", found[metric]
-                    yield f"{part} {protocol} warm {metric}", found["warm"][metric]
-            if "mrr" in found:
-                yield f"{part} {protocol} mrr", found["mrr"]
+                if metric in metrics:
+                    yield f"{part} {protocol} {metric}", metrics[metric]
+                    yield f"{part} {protocol} warm {metric}", metrics["warm"][metric]
+            if "mrr" in metrics:
+                yield f"{part} {protocol} mrr", metrics["mrr"]
     for metric in ("nmi", "purity"):
         if "agreement" in row:
             yield metric, row["agreement"][metric]
@@ -177,14 +177,14 @@ def differences(a: list[Row], b: list[Row], folder: Path) -> dict[str, Any]:
 def _at_equal_time(a: list[Row], b: list[Row], seeds: list[int]) -> dict[str, Any]:
     """What b's best epoch so far has more than a's, on validation, when the one that
     needs less training time for all its epochs has just finished."""
-    found: dict[str, list[float]] = {"recall@10": [], "ndcg@10": []}
+    gains_of: dict[str, list[float]] = {"recall@10": [], "ndcg@10": []}
     spent = []
     for seed in seeds:
         pair = [next(r for r in rows if r["seed"] == seed) for rows in (a, b)]
         times = [_seconds(row) for row in pair]
         end = min(time[-1] for time in times)
         spent.append(end)
-        for metric, gains in found.items():
+        for metric, gains in gains_of.items():
             best = [
                 max(
                     e["valid"][metric]
@@ -200,7 +200,7 @@ def _at_equal_time(a: list[Row], b: list[Row], seeds: list[int]) -> dict[str, An
             "seeds": gains,
             "seconds": round(float(np.mean(spent)), 1),
         }
-        for metric, gains in found.items()
+        for metric, gains in gains_of.items()
         if gains
     }
 
@@ -216,18 +216,18 @@ def _seconds(row: Row) -> Array:
 def _per_user(rows: list[Row], seed: int, folder: Path) -> dict[str, Array]:
     """{metric: (N,)} of one run, from the ranks stored beside it."""
     name = next(row["job"]["name"] for row in rows if row["seed"] == seed)
-    found: dict[str, Array] = {}
+    per_metric: dict[str, Array] = {}
     with np.load(folder / f"{name}.npz") as stored:
         warm = stored["warm"]
         for protocol in ("sampled", "full"):
             for metric in METRICS:
                 values = per_user(stored[f"{protocol}_ranks"], metric)
-                found[f"{protocol} {metric}"] = values
-                found[f"{protocol} warm {metric}"] = values[warm]
+                per_metric[f"{protocol} {metric}"] = values
+                per_metric[f"{protocol} warm {metric}"] = values[warm]
         for key in stored.files:
             if key.startswith("next_"):
-                found[f"recall of the next {key[5:]}"] = stored[key]
-    return found
+                per_metric[f"recall of the next {key[5:]}"] = stored[key]
+    return per_metric
 
 
 # quantile .975 of Student's t for 1, 2, ... degrees of freedom (0 has none); more than
@@ -246,20 +246,20 @@ def difference(gains: list[Array]) -> dict[str, Any]:
     users = float(per_person.std(ddof=1) / np.sqrt(len(per_person)))
     interval = np.array(bootstrap(per_person)) - per_person.mean() + each.mean()
     mean, n = float(each.mean()), len(each)
-    found: dict[str, Any] = {"mean": mean, "users": users, "seeds": each.tolist()}
-    found["interval"] = interval.tolist()
+    measured: dict[str, Any] = {"mean": mean, "users": users, "seeds": each.tolist()}
+    measured["interval"] = interval.tolist()
     if n < 3:
-        return {**found, "verdict": "too few seeds"}
+        return {**measured, "verdict": "too few seeds"}
     spread = float(each.std(ddof=1) / np.sqrt(n))
     reach = T_975[min(n - 1, len(T_975) - 1)] * spread
-    found |= {"seeds_error": spread, "t_interval": [mean - reach, mean + reach]}
-    both = (found["interval"], found["t_interval"])
+    measured |= {"seeds_error": spread, "t_interval": [mean - reach, mean + reach]}
+    both = (measured["interval"], measured["t_interval"])
     verdict = "not told apart"
     if all(low > 0 for low, _ in both):
         verdict = "more"
     elif all(high < 0 for _, high in both):
         verdict = "less"
-    return {**found, "verdict": verdict}
+    return {**measured, "verdict": verdict}
 
 
 def find(name: str, file: str = "report.json") -> Path:

@@ -187,15 +187,15 @@ def _lists(
     lists = top_k(model, split, 10, users=users, exclude_seen=exclude_seen)
     labels = first_category(split.train)
     vectors = model.encoder.item_embedding.weight.detach().numpy()
-    found: dict[str, Any] = diversity(lists, split.n_items, labels, vectors)
+    measures: dict[str, Any] = diversity(lists, split.n_items, labels, vectors)
     per_user: dict[str, Any] = {}
     if targets is not None:
         for ahead in (5, targets.shape[1]):
             wanted = targets[users][:, :ahead]
             hits = (lists[:, :, None] == wanted[:, None, :]).any(1).mean(1)
-            found[f"recall of the next {ahead}"] = float(hits.mean())
+            measures[f"recall of the next {ahead}"] = float(hits.mean())
             per_user[f"next_{ahead}"] = hits.astype(np.float32)
-    return found, per_user
+    return measures, per_user
 
 
 def first_category(data: Interactions) -> Array | None:
@@ -260,9 +260,11 @@ class Clicks:
 @torch.no_grad()
 def read_clicks(model: Any, train: Interactions, chunk: int = 512) -> Clicks:
     """p_{k|i} of each user's latest max_len training clicks, user after user."""
-    who = np.flatnonzero(train.lengths)
+    readers = np.flatnonzero(train.lengths)
     users, places, cluster = [], [], []
-    for some in (who[first : first + chunk] for first in range(0, len(who), chunk)):
+    for some in (
+        readers[first : first + chunk] for first in range(0, len(readers), chunk)
+    ):
         lengths = np.minimum(train.lengths[some], model.max_len)
         inside = np.arange(lengths.max()) < lengths[:, None]  # (B, T)
         row, column = np.nonzero(inside)
