@@ -99,9 +99,10 @@ types: $(READY) ## mypy on the package
 site-check: $(READY) ## build every page of the site anew, warnings are errors
 	$(BIN)/jupyter-book build . -n -W --keep-going --all
 
-# One process: it opens every page once, and prints what they weigh.
+# Every page is opened once; the last lines say what it weighs.
 browser: book ## the built site in Chromium: speed, phones, keyboard, contrast
-	$(BIN)/pytest -m "browser and not slow" tests/browser $(PYTEST_FLAGS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "browser and not slow" -n $(WORKERS) \
+		--dist loadgroup tests/browser $(PYTEST_FLAGS)
 
 nbval: $(READY) ## run the notebooks and compare with their stored outputs
 ifeq ($(NOTEBOOKS),)

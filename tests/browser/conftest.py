@@ -58,6 +58,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.browser)
             fixtures = getattr(item, "fixturenames", ())
+            if "visit" in fixtures:  # one process opens a page for all its tests
+                page = item.callspec.params["visit"]
+                item.add_marker(pytest.mark.xdist_group(page))
             if reason := why_not(bool({"address", "site"} & set(fixtures))):
                 item.add_marker(pytest.mark.skip(reason=reason))
 
@@ -180,7 +183,7 @@ def from_file(browser: Any, site: Path) -> Callable[[str], Visit]:
     return lambda name: open_page(browser, site.as_uri() + "/" + name, name)
 
 
-VISITS: dict[str, Visit] = {}
+PAGES: dict[str, str] = {}  # page -> what it weighs
 
 
 @pytest.fixture(scope="session")
@@ -189,18 +192,28 @@ def visit(
 ) -> Iterator[Visit]:
     """A page over HTTP, opened once for all tests."""
     seen = open_page(browser, address + request.param, request.param)
-    VISITS[request.param] = seen
+    kilobytes = "".join(f"{size / 1000:7.0f}" for size in seen.sizes().values())
+    PAGES[request.param] = (
+        f"{request.param:40} {kilobytes} {len(seen.requests):5} "
+        f"{seen.paint:6.2f} painted {seen.usable:6.2f} usable"
+    )
     yield seen
     seen.page.context.close()
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A process of several hands what it has seen to the one that prints."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["pages"] = PAGES
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    PAGES.update(getattr(node, "workeroutput", {}).get("pages", {}))
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    if not VISITS:
-        return
-    terminalreporter.section("pages: kB of ours, theme, MathJax; requests; seconds")
-    for name, seen in VISITS.items():
-        kilobytes = "".join(f"{size / 1000:7.0f}" for size in seen.sizes().values())
-        terminalreporter.write_line(
-            f"{name:40} {kilobytes} {len(seen.requests):5} "
-            f"{seen.paint:6.2f} painted {seen.usable:6.2f} usable"
-        )
+    if PAGES:
+        terminalreporter.section("pages: kB of ours, theme, MathJax; requests; seconds")
+        for name in sorted(PAGES):
+            terminalreporter.write_line(PAGES[name])
