@@ -23,10 +23,10 @@ if TYPE_CHECKING:  # for editors and type checkers; `as` makes a name public
     from disrec_mini.analysis import compare as compare
     from disrec_mini.datasets import load_dataset as load_dataset
     from disrec_mini.errors import DisrecError as DisrecError
-    from disrec_mini.evaluation import Metrics as Metrics
     from disrec_mini.evaluation import evaluate as evaluate
     from disrec_mini.history import History as History
     from disrec_mini.interactions import Interactions as Interactions
+    from disrec_mini.metrics import Metrics as Metrics
     from disrec_mini.model import DisRec as DisRec
     from disrec_mini.model import Encoding as Encoding
     from disrec_mini.reading import read_interactions as read_interactions
@@ -57,7 +57,7 @@ _HOMES |= {
     "Encoding": "model",
     "History": "history",
     "Interactions": "interactions",
-    "Metrics": "evaluation",
+    "Metrics": "metrics",
     "Objective": "recommender",
     "Recommender": "recommender",
     "Split": "splitting",

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from disrec_mini.candidates import Scorer, scored_batches
 from disrec_mini.errors import DisrecError
-from disrec_mini.evaluation import Array, Metrics, Scorer, per_user, scored_batches
+from disrec_mini.metrics import Array, Metrics, per_user
 from disrec_mini.splitting import Histories, Split
 
 # -- comparison ------------------------------------------------------------------------

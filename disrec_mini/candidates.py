@@ -1,13 +1,22 @@
-"""The sampled protocol's lists: 100 popular items that a user has not clicked.
+"""Who the true item is compared with, and what a model says of them. Chapter 03.
 
-Sun et al., *BERT4Rec*, CIKM 2019, as their code does it. Chapter 03.
+The sampled protocol's lists are 100 popular items that a user has not clicked: Sun et
+al., *BERT4Rec*, CIKM 2019, as their code does it.
 """
 
-import numpy as np
+from collections.abc import Iterator
+from typing import Any, Protocol
 
-from disrec_mini.splitting import Split, held_out
+import numpy as np
+import torch
+from torch import Tensor
+
+from disrec_mini.recommender import evaluation_mode, model_device
+from disrec_mini.splitting import Histories, Split, held_out
 
 Array = np.ndarray
+
+CELLS = 2**23  # scores held at once, 32 MB in float32
 
 
 def draw_negatives(
@@ -89,6 +98,66 @@ def _finish_row(
 def some_users(split: Split, n: int) -> Array:
     """At most n users who have a validation click, the same every time."""
     users = np.flatnonzero(split.valid_items)
-    if len(users) <= n:
-        return users
-    return np.sort(np.random.default_rng(0).choice(users, n, replace=False))
+    few = np.random.default_rng(0).choice(users, min(n, len(users)), replace=False)
+    return np.sort(few)
+
+
+# -- scores ----------------------------------------------------------------------------
+
+
+class Scorer(Protocol):
+    """What evaluation needs. Optional: `max_len`, the clicks it can read, and
+    `score_candidates(items, lengths, candidates, users)`, the same scores at some items
+    only, which makes the sampled protocol faster."""
+
+    def score(
+        self, items: Tensor, lengths: Tensor, users: Tensor | None = None
+    ) -> Tensor: ...
+
+
+def scored_batches(
+    model: Any,
+    split: Split,
+    on: str,
+    users: Array,
+    negatives: Array | None = None,
+    cells: int = CELLS,
+) -> Iterator[tuple[Array, Tensor]]:
+    """Scores of some users, similar lengths together.
+
+    Parameters
+    ----------
+    negatives : (n_users, n) item ids for the sampled protocol, None for all items.
+
+    Yields
+    ------
+    rows : (B,) places in `users`; scores : (B, 1 + n) with the true item first and -inf
+    where no negative is, or (B, n_items + 1).
+    """
+    quick = None if negatives is None else getattr(model, "score_candidates", None)
+    chunk = 512 if quick else max(1, cells // (split.n_items + 1))
+    order = np.argsort(-split.train.lengths[users], kind="stable")
+    with evaluation_mode(model):
+        for first in range(0, len(users), chunk):
+            rows = order[first : first + chunk]
+            inputs, users_here = _inputs(model, split, on, users[rows])
+            if negatives is None:
+                yield rows, model.score(*inputs, users=users_here)  # (B, M + 1)
+                continue
+            true = held_out(split, on)[users[rows]]  # (B,)
+            lists = np.c_[true, negatives[users[rows]]]  # (B, 1 + n)
+            candidates = torch.from_numpy(lists).to(users_here.device)
+            if quick:
+                scores = quick(*inputs, candidates, users=users_here)
+            else:
+                scores = model.score(*inputs, users=users_here).gather(1, candidates)
+            yield rows, scores.masked_fill(candidates == 0, -torch.inf)  # (B, 1 + n)
+
+
+def _inputs(
+    model: Any, split: Split, on: str, users: Array
+) -> tuple[tuple[Tensor, Tensor], Tensor]:
+    """(items (B, T), lengths (B,)), users (B,), where the model's numbers live."""
+    device = model_device(model)
+    items, lengths = Histories(split, on).batch(users, getattr(model, "max_len", None))
+    return (items.to(device), lengths.to(device)), torch.from_numpy(users).to(device)

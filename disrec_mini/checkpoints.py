@@ -83,10 +83,9 @@ def restore(folder: Path, run: dict[str, Any], state: State) -> None:
             torch.cuda.set_rng_state_all(cuda)
         state.generator.set_state(own)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise DisrecError(
-            f"{path} does not fit this version of disrec_mini: "
-            + str(error).partition("\n")[0]
-        ) from None
+        cause = str(error).partition("\n")[0]
+        sentence = f"{path} does not fit this version of disrec_mini: {cause}"
+        raise DisrecError(sentence) from None
 
 
 def fingerprint(split: Split) -> str:
@@ -107,7 +106,7 @@ def _check_same(part: str, stored: Any, now: Any, path: Path) -> None:
     changed = [k for k in {**stored, **now} if stored.get(k) != now.get(k)]
     if part == "plan" and changed == ["epochs"]:
         return  # training longer is the same run
-    shown = ", ".join(
-        f"{k} was {stored.get(k)!r} and is {now.get(k)!r}" for k in changed
+    shown = [f"{k} was {stored.get(k)!r} and is {now.get(k)!r}" for k in changed]
+    raise DisrecError(
+        f"{path} belongs to a run with other settings: {', '.join(shown)}."
     )
-    raise DisrecError(f"{path} belongs to a run with other settings: {shown}.")

@@ -116,11 +116,9 @@ class _Table:
         raise DisrecError(f"{self.path}, line {line}: {sentence}, found {shown!r}.")
 
     def check_columns(self, format: str) -> None:
-        wrong = {
-            "pairs": self.columns != 2,
-            "user-first": self.columns < 2,
-            "items-only": self.columns < 1,
-        }[format]
+        wrong = self.columns < (1 if format == "items-only" else 2)
+        if format == "pairs":
+            wrong = self.columns != 2
         if wrong.any():
             hint = "" if format == "pairs" else ' (items alone: format="items-only")'
             sentence = f'format "{format}" expects {FORMATS[format]}{hint}'

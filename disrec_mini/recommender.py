@@ -226,11 +226,9 @@ class Recommender(nn.Module):
         k = check_whole(k, "k", 1)
         nobody = [None] * len(rows)
         users_of = nobody if users is None else np.atleast_1d(users).tolist()
+        asked = zip(rows, users_of, strict=True)
         with evaluation_mode(self):
-            answers = [
-                self._best(row, k, exclude_seen, user)
-                for row, user in zip(rows, users_of, strict=True)
-            ]
+            answers = [self._best(row, k, exclude_seen, user) for row, user in asked]
         return answers[0] if single else answers
 
     def _best(

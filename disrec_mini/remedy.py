@@ -40,9 +40,7 @@ class RemedyLayer(IntentionLayer):
     def beta(self, role: str) -> Tensor:
         """(K, D), the bias of each intention; their mean while clicks are undivided."""
         beta = super().beta(role)
-        if not self.uniform:
-            return beta
-        return beta.mean(0, keepdim=True).expand_as(beta)  # (K, D), rows alike
+        return beta.mean(0, keepdim=True).expand_as(beta) if self.uniform else beta
 
     def shares(self, cluster: Tensor) -> Tensor:
         """p_{k|i} (..., K), or all of every click to every intention."""

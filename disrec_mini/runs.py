@@ -14,10 +14,11 @@ import torch
 from disrec_mini import __version__
 from disrec_mini.baselines import Counted
 from disrec_mini.candidates import draw_negatives, some_users
-from disrec_mini.evaluation import PROTOCOLS, Metrics, evaluate
+from disrec_mini.evaluation import PROTOCOLS, evaluate
 from disrec_mini.files import write_json_atomic
 from disrec_mini.history import History
 from disrec_mini.interactions import Interactions
+from disrec_mini.metrics import Metrics
 from disrec_mini.recommender import Recommender
 from disrec_mini.settings import Config, model_class
 from disrec_mini.splitting import Split

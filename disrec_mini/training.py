@@ -24,9 +24,10 @@ from disrec_mini.checks import (
     choose_device as choose_device,  # chapters say dm.training
 )
 from disrec_mini.errors import DisrecError
-from disrec_mini.evaluation import PROTOCOLS, evaluate, per_user
+from disrec_mini.evaluation import PROTOCOLS, evaluate
 from disrec_mini.files import remove_leftovers
 from disrec_mini.history import EpochLog, History, shown
+from disrec_mini.metrics import per_user
 from disrec_mini.recommender import Objective, Recommender, StepLoss
 from disrec_mini.splitting import Split
 

@@ -15,7 +15,7 @@ import disrec_mini as dm
 PACKAGE = Path(dm.__file__).parent
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 PAPER = {"interactions", "splitting", "batches", "encoder", "intentions", "model"}
-PAPER |= {"losses", "objective", "training", "evaluation"}
+PAPER |= {"losses", "objective", "training", "evaluation", "metrics"}
 CORE = PAPER | {"reading", "recommender", "remedy", "candidates", "analysis"}
 CORE |= {"checkpoints", "history"}
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)

@@ -18,10 +18,10 @@ import numpy as np
 
 from disrec_mini.analysis import bootstrap
 from disrec_mini.errors import DisrecError
-from disrec_mini.evaluation import per_user
 from disrec_mini.experiments.plans import CONTRASTS
 from disrec_mini.experiments.queue import RESULTS
 from disrec_mini.files import write_atomic, write_json_atomic
+from disrec_mini.metrics import per_user
 from disrec_mini.runs import as_now
 
 Row = dict[str, Any]

@@ -11,10 +11,10 @@ import torch
 import disrec_mini as dm
 from disrec_mini import runs, synthetic
 from disrec_mini.analysis import agreement, diversity, top_k
-from disrec_mini.evaluation import Array, Metrics
 from disrec_mini.experiments.job import Job
 from disrec_mini.files import write_atomic
 from disrec_mini.interactions import Interactions
+from disrec_mini.metrics import Array, Metrics
 from disrec_mini.splitting import Split
 
 FEW_ITEMS = 5_000  # what prototypes gather is stored item by item up to here

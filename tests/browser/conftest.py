@@ -77,6 +77,11 @@ class QuietHandler(SimpleHTTPRequestHandler):
         pass
 
 
+class QuietServer(ThreadingHTTPServer):
+    def handle_error(self, *args: Any) -> None:
+        """A browser that leaves a page hangs up in the middle of an answer."""
+
+
 @pytest.fixture(scope="session")
 def site() -> Path:
     return SITE
@@ -86,7 +91,7 @@ def site() -> Path:
 def address() -> Iterator[str]:
     """The site, served on a free port."""
     handler = partial(QuietHandler, directory=str(SITE))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with QuietServer(("127.0.0.1", 0), handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
