@@ -7,16 +7,23 @@ if TYPE_CHECKING:  # for editors and type checkers; `as` makes a name public
     from disrec_mini import analysis as analysis
     from disrec_mini import baselines as baselines
     from disrec_mini import batches as batches
+    from disrec_mini import candidates as candidates
     from disrec_mini import datasets as datasets
     from disrec_mini import encoder as encoder
     from disrec_mini import evaluation as evaluation
     from disrec_mini import explorer as explorer
     from disrec_mini import intentions as intentions
+    from disrec_mini import interactions as interactions
     from disrec_mini import losses as losses
+    from disrec_mini import metrics as metrics
     from disrec_mini import model as model
     from disrec_mini import objective as objective
     from disrec_mini import plots as plots
+    from disrec_mini import reading as reading
+    from disrec_mini import recommender as recommender
     from disrec_mini import remedy as remedy
+    from disrec_mini import settings as settings
+    from disrec_mini import splitting as splitting
     from disrec_mini import synthetic as synthetic
     from disrec_mini import training as training
     from disrec_mini import widgets as widgets
@@ -44,9 +51,10 @@ __version__ = "0.1.0"
 # command line answers at once
 _HOMES = dict.fromkeys(
     (
-        *("analysis", "baselines", "batches", "datasets", "encoder", "evaluation"),
-        *("explorer", "intentions", "losses", "model", "objective"),
-        *("plots", "remedy", "synthetic", "training", "widgets"),
+        *("analysis", "baselines", "batches", "candidates", "datasets", "encoder"),
+        *("evaluation", "explorer", "intentions", "interactions", "losses", "metrics"),
+        *("model", "objective", "plots", "reading", "recommender", "remedy"),
+        *("settings", "splitting", "synthetic", "training", "widgets"),
     ),
     "",
 )

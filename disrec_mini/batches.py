@@ -25,7 +25,7 @@ WIDTHS = (16, 32, 64, 96, 128, 160, 192)  # tokens in a packed row, or the longe
 class Windows:
     """Training sequences no longer than max_len + 1 clicks.
 
-    items : (n,) all windows' clicks, one after the other.
+    items : (n,) the training clicks of all users.
     start, length : (W,) where each window begins in `items`, and its clicks.
     user : (W,) whose window it is.
     """

@@ -135,29 +135,33 @@ def scored_batches(
     where no negative is, or (B, n_items + 1).
     """
     quick = None if negatives is None else getattr(model, "score_candidates", None)
+    if not getattr(model, "dot_products", True):
+        quick = None  # it would score every item all the same
     chunk = 512 if quick else max(1, cells // (split.n_items + 1))
     order = np.argsort(-split.train.lengths[users], kind="stable")
     with evaluation_mode(model):
         for first in range(0, len(users), chunk):
             rows = order[first : first + chunk]
-            inputs, users_here = _inputs(model, split, on, users[rows])
-            if negatives is None:
-                yield rows, model.score(*inputs, users=users_here)  # (B, M + 1)
-                continue
-            true = held_out(split, on)[users[rows]]  # (B,)
-            lists = np.c_[true, negatives[users[rows]]]  # (B, 1 + n)
-            candidates = torch.from_numpy(lists).to(users_here.device)
-            if quick:
-                scores = quick(*inputs, candidates, users=users_here)
-            else:
-                scores = model.score(*inputs, users=users_here).gather(1, candidates)
-            yield rows, scores.masked_fill(candidates == 0, -torch.inf)  # (B, 1 + n)
+            yield rows, _scores(model, split, on, users[rows], negatives, bool(quick))
 
 
-def _inputs(
-    model: Any, split: Split, on: str, users: Array
-) -> tuple[tuple[Tensor, Tensor], Tensor]:
-    """(items (B, T), lengths (B,)), users (B,), where the model's numbers live."""
+@torch.no_grad()
+def _scores(
+    model: Any, split: Split, on: str, users: Array, lists: Array | None, quick: bool
+) -> Tensor:
+    """(B, n_items + 1), or (B, 1 + n) of the lists alone, where the numbers live."""
     device = model_device(model)
     items, lengths = Histories(split, on).batch(users, getattr(model, "max_len", None))
-    return (items.to(device), lengths.to(device)), torch.from_numpy(users).to(device)
+    inputs = items.to(device), lengths.to(device)  # (B, T), (B,)
+    who_asks = torch.from_numpy(users).to(device)  # (B,)
+    if lists is None:
+        return model.score(*inputs, users=who_asks)
+    true_first = np.c_[held_out(split, on)[users], lists[users]]  # (B, 1 + n)
+    candidates = torch.from_numpy(true_first).to(device)
+    if quick:
+        scores = model.score_candidates(*inputs, candidates, users=who_asks)
+    else:
+        scores = model.score(*inputs, users=who_asks).gather(
+            1, candidates
+        )  # (B, 1 + n)
+    return scores.masked_fill(candidates == 0, -torch.inf)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch.optim.swa_utils import AveragedModel
 
+from disrec_mini.checks import check_same_run
 from disrec_mini.errors import DisrecError
 from disrec_mini.files import read_torch, write_torch
 from disrec_mini.history import History
@@ -69,7 +70,8 @@ def restore(folder: Path, run: dict[str, Any], state: State) -> None:
         raise DisrecError(f"there is no run to resume: {folder} does not exist.")
     content = read_torch(path, FORMAT, "a checkpoint of disrec_mini")
     for part, now in run.items():
-        _check_same(part, content.get(part), now, path)
+        if part in content or part != "objective":  # older files do not say
+            check_same_run(part, content.get(part), now, path)
     try:
         state.model.load_state_dict(content["weights"])
         state.optimizer.load_state_dict(content["optimizer"])
@@ -94,19 +96,3 @@ def fingerprint(split: Split) -> str:
     for array in (split.train.items, split.train.offsets, split.valid_items):
         digest.update(array.astype(np.int64).tobytes())
     return digest.hexdigest()
-
-
-def _check_same(part: str, stored: Any, now: Any, path: Path) -> None:
-    if stored == now:
-        return
-    if not isinstance(now, dict) or not isinstance(stored, dict):
-        raise DisrecError(
-            f"{path} belongs to a run on other data: it cannot go on here."
-        )
-    changed = [k for k in {**stored, **now} if stored.get(k) != now.get(k)]
-    if part == "plan" and changed == ["epochs"]:
-        return  # training longer is the same run
-    shown = [f"{k} was {stored.get(k)!r} and is {now.get(k)!r}" for k in changed]
-    raise DisrecError(
-        f"{path} belongs to a run with other settings: {', '.join(shown)}."
-    )

@@ -1,13 +1,13 @@
 """What a value must be, said in one sentence at the edge."""
 
 import difflib
-import math
+import operator
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
-from disrec_mini.errors import DisrecError
+from disrec_mini.errors import DisrecError, DisrecIndexError
 
 if TYPE_CHECKING:
     import torch
@@ -20,15 +20,6 @@ def check_whole(value: object, name: str, least: int) -> int:
     if not whole or value < least:  # type: ignore[operator]
         raise DisrecError(f"{name} must be a whole number >= {least}, not {value!r}.")
     return int(value)  # type: ignore[call-overload]
-
-
-def check_number(
-    value: Any, name: str, low: float = -math.inf, high: float = math.inf
-) -> None:
-    """A finite number between two bounds, or a sentence."""
-    if not (is_number(value) and math.isfinite(value) and low <= value <= high):
-        wanted = f"between {low:g} and {high:g}" if high < math.inf else "0 or more"
-        raise DisrecError(f"{name} must be {wanted}, not {value!r}.")
 
 
 def is_number(value: object) -> bool:
@@ -234,3 +225,56 @@ def choose_device(name: str) -> "torch.device":
         raise DisrecError(
             f"device {name!r} is not available here: try 'auto' or 'cpu'."
         ) from None
+
+
+# -- runs ------------------------------------------------------------------------------
+
+
+def check_same_run(part: str, stored: Any, now: Any, path: object) -> None:
+    """What a checkpoint says of its run is what this run says, or a sentence."""
+    if stored == now:
+        return
+    if not isinstance(now, dict) or not isinstance(stored, dict):
+        raise DisrecError(
+            f"{path} belongs to a run on other data: it cannot go on here."
+        )
+    changed = [k for k in {**stored, **now} if stored.get(k) != now.get(k)]
+    if part == "plan" and changed == ["epochs"]:
+        return  # training longer is the same run
+    shown = [f"{k} was {stored.get(k)!r} and is {now.get(k)!r}" for k in changed]
+    raise DisrecError(
+        f"{path} belongs to a run with other settings: {', '.join(shown)}."
+    )
+
+
+def check_same_items(of_model: int, of_data: int) -> None:
+    """A model learns from data with its number of items, or a sentence."""
+    if of_model != of_data:
+        raise DisrecError(
+            f"the model has {of_model} items and the data {of_data}: "
+            f"make the model with n_items={of_data}."
+        )
+
+
+def check_knows(of_model: int, of_data: int) -> None:
+    """A model is asked for items that it knows, or a sentence."""
+    if of_model < of_data:
+        raise DisrecError(
+            f"the model knows {of_model} items and the data have {of_data}: it was "
+            "trained on other data."
+        )
+
+
+def check_user(user: SupportsIndex, n_users: int) -> int:
+    """The number of a user, or a sentence."""
+    try:
+        number = operator.index(user)
+    except TypeError:
+        raise DisrecError(
+            f"A user is a whole number, not {user!r}; use select() for several."
+        ) from None
+    if not 0 <= number < n_users:
+        raise DisrecIndexError(
+            f"There is no user {number}: users are 0 to {n_users - 1}."
+        )
+    return number

@@ -5,6 +5,7 @@ once.
 """
 
 import argparse
+import contextlib
 import json
 import math
 import os
@@ -90,9 +91,14 @@ def _parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
 
 def _kind(words: Sequence[str]) -> str:
     """The model that `train` is asked for; its own flags depend on it."""
-    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    early = argparse.ArgumentParser(add_help=False)
     early.add_argument("--model", nargs="?")
-    kind = early.parse_known_args(words)[0].model
+    early.add_argument("--resume", nargs="?", type=Path)
+    known = early.parse_known_args(words)[0]
+    kind = known.model
+    if kind is None and known.resume is not None:
+        with contextlib.suppress(DisrecError):
+            kind = _read_run(known.resume)["model"]
     return kind if kind in MODELS else "disrec"
 
 
@@ -102,7 +108,7 @@ def _add_train(parser: argparse.ArgumentParser, kind: str) -> None:
     parser.add_argument(
         "--model",
         choices=MODELS,
-        default="disrec",
+        default=kind,
         metavar="NAME",
         help=f"what learns: {', '.join(MODELS)} (disrec)",
     )
@@ -159,7 +165,8 @@ def _train(options: argparse.Namespace, words: list[str]) -> int:
     kind(1).replace(**run["settings"])  # complain before loading
     data = _data(run["data"], run["format"])
     out = options.resume or options.out or _new_folder(options.data)
-    if options.resume is None and (out / "checkpoint.pt").exists():
+    files = (out / "checkpoint.pt", out / "result.json")
+    if options.resume is None and any(file.exists() for file in files):
         raise DisrecError(f"{out} already holds a run: go on with --resume {out}.")
     from disrec_mini.files import write_json_atomic
     from disrec_mini.splitting import leave_one_out
@@ -195,12 +202,12 @@ def _run(
         split,
         seed=run["seed"],
         about={"command": command, "data": run["data"], "format": run["format"]},
+        keep=out / "model.pt",
         **_fit_options(options, run, out),
     )
     if done is None:
         print(f"disrec_mini: go on with --resume {out}", file=sys.stderr)
         return 130
-    done.model.save(out / "model.pt")
     _print_table(done.store(out / "result.json"))
     print(f"written to {out}", file=sys.stderr)
     return 0
@@ -283,8 +290,8 @@ def _resumed(options: argparse.Namespace) -> dict[str, Any]:
         raise DisrecError(f"{folder} is a run on {run['data']}, not {options.data}.")
     names = ("paper", "format", "seed", "validate_every", "patience")
     now = {name: getattr(options, name) for name in names}
-    unsaid = (None, False, "auto")
-    now = {name: value for name, value in now.items() if value not in unsaid}
+    unsaid = ("None", "False", "auto")  # as texts: 0 is something that was said
+    now = {name: value for name, value in now.items() if str(value) not in unsaid}
     now |= {"model": options.model, **_given(options)}
     was = {**run, **run["settings"]}
     changed = [f"{n} was {was.get(n)!r}" for n, v in now.items() if was.get(n) != v]

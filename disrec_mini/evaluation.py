@@ -17,12 +17,14 @@ from disrec_mini.analysis import bootstrap as bootstrap
 from disrec_mini.analysis import compare as compare
 from disrec_mini.analysis import diversity as diversity
 from disrec_mini.analysis import top_k as top_k
-from disrec_mini.candidates import CELLS, Scorer, draw_negatives, scored_batches
-from disrec_mini.checks import check_choice
+from disrec_mini.candidates import CELLS, Scorer, scored_batches
+from disrec_mini.candidates import draw_negatives as draw_negatives
+from disrec_mini.checks import check_choice, check_knows
 from disrec_mini.errors import DisrecError
-from disrec_mini.metrics import Array, Metrics, ranks
+from disrec_mini.metrics import Array, Metrics
 from disrec_mini.metrics import metrics as metrics
 from disrec_mini.metrics import per_user as per_user
+from disrec_mini.metrics import ranks as ranks
 from disrec_mini.splitting import Histories, Split, held_out
 
 PROTOCOLS = ("sampled", "full")
@@ -52,13 +54,9 @@ def evaluate(
     """
     truth = held_out(split, on)  # (n_users,)
     check_choice(protocol, "protocol", PROTOCOLS)
-    known = getattr(model, "n_items", split.n_items)
-    if known < split.n_items:
-        raise DisrecError(
-            f"the model knows {known} items and the data have {split.n_items}: it was "
-            "trained on other data."
-        )
-    asked = np.flatnonzero(truth) if users is None else users[truth[users] > 0]
+    check_knows(getattr(model, "n_items", split.n_items), split.n_items)
+    users = np.arange(split.n_users) if users is None else np.asarray(users)
+    asked = users[truth[users] > 0]  # (n_evaluated,)
     if not len(asked):
         raise DisrecError(
             f"no user has a {on} click: users need at least 3 clicks to be evaluated."

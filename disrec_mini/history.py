@@ -18,7 +18,8 @@ class History:
         seq2seq weight, the share of triples kept, hard and soft usage of the
         intentions), pairs_per_second, seconds, and `valid` when measured.
     best_epoch : the epoch whose weights were kept (0 = none measured).
-    stopped_by : "epochs", "patience", "minutes" or "interrupt".
+    stopped_by : "epochs", "patience", "minutes", "interrupt", or "counted" for a model
+        that needs no epoch.
     """
 
     epochs: list[dict[str, Any]] = field(default_factory=list)
@@ -42,22 +43,24 @@ class EpochLog:
     """Means over an epoch's pairs, read from the device only when they are shown."""
 
     def __init__(self) -> None:
-        self.n_pairs = 0
         self.totals: dict[str, Any] = {}
-        self.waiting: list[StepLoss] = []
+        self.n_pairs: dict[str, int] = {}
+        self.waiting: list[tuple[str, int, torch.Tensor]] = []
 
     def add(self, loss: StepLoss) -> None:
-        self.waiting.append(StepLoss(loss.total.detach(), loss.n_pairs, loss.means))
+        """Keep what a step says, without its graph."""
+        for name, value in loss.means.items():
+            number = torch.as_tensor(value).detach()
+            self.waiting.append((name, loss.n_pairs, number))
 
     def means(self) -> dict[str, Any]:
         """Numbers as they are, rows rounded to four places."""
-        for loss in self.waiting:
-            self.n_pairs += loss.n_pairs
-            for name, value in loss.means.items():
-                number = torch.as_tensor(value).cpu().double().numpy() * loss.n_pairs
-                self.totals[name] = self.totals.get(name, 0) + number
+        for name, n, value in self.waiting:
+            total = value.cpu().double().numpy() * n
+            self.totals[name] = self.totals.get(name, 0) + total
+            self.n_pairs[name] = self.n_pairs.get(name, 0) + n
         self.waiting.clear()
-        means = {name: total / self.n_pairs for name, total in self.totals.items()}
+        means = {name: x / self.n_pairs[name] for name, x in self.totals.items()}
         return {
             name: float(x) if x.ndim == 0 else [round(float(y), 4) for y in x]
             for name, x in means.items()

@@ -7,7 +7,6 @@ Item ids run from 1 to n_items; 0 is padding and never a click. Users count from
 """
 
 import math
-import operator
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import SupportsIndex
@@ -20,6 +19,7 @@ from disrec_mini.checks import (
     check_length,
     check_names,
     check_offsets,
+    check_user,
     check_whole,
     int_array,
 )
@@ -104,16 +104,7 @@ class Interactions:
 
     def __getitem__(self, user: SupportsIndex) -> np.ndarray:
         """User's clicks, (T_u,) int64, oldest first; users count from 0."""
-        try:
-            u = operator.index(user)
-        except TypeError:
-            raise DisrecError(
-                f"A user is a whole number, not {user!r}; use select() for several."
-            ) from None
-        if not 0 <= u < self.n_users:
-            raise DisrecIndexError(
-                f"There is no user {u}: users are 0 to {self.n_users - 1}."
-            )
+        u = check_user(user, self.n_users)
         return self.items[self.offsets[u] : self.offsets[u + 1]]
 
     def __iter__(self) -> Iterator[np.ndarray]:

@@ -170,7 +170,9 @@ class DisRec(Recommender):
             mask = block_mask(block.segment)  # (R, T, T)
             h = h.unflatten(0, block.items.shape)  # (R, T, D)
             z_block = self.encoder(block.items, block.position, mask, h)
-            sums, p = layer.pool_prefixes(z_block, block.position, mask)  # (R, T, K, D)
+            sums, p = layer.pool_prefixes(
+                z_block, block.position, mask
+            )  # (R, T, K, D), (R, T, K)
             pooled.append(sums.flatten(2).flatten(0, 1))  # (R*T, K*D)
             cluster.append(p.detach().flatten(0, 1))  # (R*T, K)
             z.append(z_block.detach().flatten(0, 1))  # (R*T, D)
@@ -189,7 +191,7 @@ class DisRec(Recommender):
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, *rest: Any
     ) -> None:
-        """Files of version 0.1.0 hold the remedy's buffers in any case."""
+        """Older files hold the remedy's buffers in any case."""
         if not self.config.remedy:
             for name in ("z_mean", "uniform"):
                 state_dict.pop(f"{prefix}intentions.{name}", None)

@@ -27,7 +27,8 @@ class PairObjective(Objective):
 
     def __init__(self, model: Any, train: Interactions, seed: int) -> None:
         super().__init__(seed)
-        self.model, self.config = model, model.config
+        self.model: Any = model
+        self.config: Any = model.config
         longest = int(train.lengths.max(initial=1))
         self.windows = batches.make_windows(train, model.max_len or longest)
         self.n_pairs = self.windows.n_pairs
@@ -138,7 +139,7 @@ def step_loss(
 
     Parameters
     ----------
-    weight : seq2seq weight now. log_q : (n_items + 1,) or None.
+    weight : seq2seq weight now. log_q : (n_items + 1,), on the model's device, or None.
     width : sampler "pairs" only: pad to this length, None for the longest.
 
     Returns
@@ -178,9 +179,11 @@ def _packed(
     rows = batches.packed(windows, step, with_future).to(table.weight.device)
     clicks = torch.cat([block.items.flatten() for block in rows.blocks])  # (n,)
     # one look-up for clicks and targets: the table's gradient is summed once
-    h = table(torch.cat([clicks, wanted.flatten()]))  # (n + 1 or 2 P, D)
-    of_clicks, of_wanted = h.split([len(clicks), wanted.numel()])  # (n, D), (P.., D)
-    targets, *drawn = of_wanted.unflatten(0, wanted.shape)  # (P, D)
+    h = table(torch.cat([clicks, wanted.flatten()]))  # (n + P or n + 2 P, D)
+    of_clicks, of_wanted = h.split(
+        [len(clicks), wanted.numel()]
+    )  # (n, D), (P or 2 P, D)
+    targets, *drawn = of_wanted.unflatten(0, wanted.shape)  # (P, D) each
     past, future, cluster, z = model.encode_packed(rows, of_clicks)
     group = Group(past, targets, ids[0], future, *_drawn(drawn, ids[1]))
     return group, cluster, z
@@ -200,7 +203,7 @@ def _padded(
 
     past = read("past")
     future = read("future").phi if with_future else None
-    targets, *drawn = table(wanted)  # (P, D)
+    targets, *drawn = table(wanted)  # (P, D) each
     rows = torch.arange(len(step.t), device=device)
     last = torch.from_numpy(step.t - 1).to(device)
     group = Group(past.phi, targets, ids[0], future, *_drawn(drawn, ids[1]))
@@ -251,7 +254,7 @@ def make_optimizer(model: Recommender) -> torch.optim.Optimizer:
     `item_decay` w makes it AdamW: H <- (1 - learning_rate w) H before each step; `l2`
     adds l2 H to the gradient. The item table is `vectors()`, where that is a parameter.
     """
-    config, vectors = model.config, model.vectors()
+    config, vectors = model.config, model.vectors() if model.dot_products else None
     table = [p for p in model.parameters() if p is vectors]
     rest = [p for p in model.parameters() if p is not vectors]
     kind = torch.optim.AdamW if config.item_decay else torch.optim.Adam

@@ -32,7 +32,8 @@ class StepLoss:
     """What one step says of itself.
 
     total : scalar, to be minimised. n_pairs : training examples in the step.
-    means : numbers and (n,) rows that an epoch averages over its pairs and logs.
+    means : numbers and (n,) rows that an epoch logs, averaged over the pairs of the
+        steps that give them.
     latest : numbers of which an epoch logs the last. seen : for `after_step`.
     """
 
@@ -55,7 +56,8 @@ class Objective:
     n_pairs, n_steps : training examples and steps in an epoch.
     average : decay of a moving average of the weights, 0 for none.
     protocol : of validation, if the caller of `fit` does not say.
-    generator : random numbers beside those of steps; checkpoints hold its state.
+    generator : random numbers beside those of steps. Checkpoints hold its state and no
+        other: what else an objective remembers must follow from seed and epoch.
     advice : what to try when the loss is not finite. names : {mean: what to call it}.
     """
 
@@ -69,6 +71,10 @@ class Objective:
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
         self.generator = torch.Generator().manual_seed(seed)
+
+    def identity(self) -> dict[str, Any]:
+        """Plain values that a resumed run must agree with."""
+        return {"objective": type(self).__qualname__, "seed": self.seed}
 
     def optimizer(self) -> torch.optim.Optimizer:
         """The optimiser of the model's parameters, made once."""
@@ -107,8 +113,9 @@ class Recommender(nn.Module):
 
     score(j | x_1..x_t) = max_k query_k . vector_j
 
-    A model gives `forward`, its queries, and `vectors`; the rest comes from here. One
-    whose scores are no dot products overrides `score` instead.
+    A model gives `forward`, its queries, `vectors`, and `objective`, how it learns; the
+    rest comes from here. One whose scores are no dot products overrides `score`
+    instead: under `torch.no_grad`, checked by `check`, column 0 at -inf.
 
     Parameters
     ----------
@@ -117,8 +124,8 @@ class Recommender(nn.Module):
 
     Attributes
     ----------
-    kind : the model's name, in files and on the command line.
-    max_len : the number of clicks it can read; None for any number.
+    kind : the model's name, in files and on the command line; each class its own.
+    max_len : the number of clicks it can read, from the settings; None for any number.
     """
 
     kind: ClassVar[str] = ""
@@ -161,7 +168,13 @@ class Recommender(nn.Module):
 
     def objective(self, train: Interactions, seed: int) -> Objective:
         """How this model learns from training clicks."""
-        raise NotImplementedError
+        name = type(self).__name__
+        raise DisrecError(f"{name} has no objective: it does not learn in steps.")
+
+    @property
+    def dot_products(self) -> bool:
+        """Whether its scores are dot products of queries and vectors."""
+        return type(self).score is Recommender.score
 
     # -- what comes from here ----------------------------------------------------------
 
@@ -196,7 +209,7 @@ class Recommender(nn.Module):
         users: Tensor | None = None,
     ) -> Tensor:
         """`score` at some items only: candidates (B, C) int64 -> (B, C)."""
-        if type(self).score is not Recommender.score:  # no dot product
+        if not self.dot_products:
             return self.score(items, lengths, users).gather(1, candidates)
         self.check(items, lengths)
         queries = self(items, lengths, users)  # (B, K, D)
@@ -226,6 +239,8 @@ class Recommender(nn.Module):
         k = check_whole(k, "k", 1)
         nobody = [None] * len(rows)
         users_of = nobody if users is None else np.atleast_1d(users).tolist()
+        if len(users_of) != len(rows):
+            raise DisrecError(f"{len(rows)} sequences need as many users.")
         asked = zip(rows, users_of, strict=True)
         with evaluation_mode(self):
             answers = [self._best(row, k, exclude_seen, user) for row, user in asked]
@@ -250,6 +265,11 @@ class Recommender(nn.Module):
 
     # -- files -------------------------------------------------------------------------
 
+    @classmethod
+    def own_kind(cls) -> str:
+        """`kind`, or the class's own name where it says none of its own."""
+        return str(vars(cls).get("kind") or cls.__qualname__)
+
     def save(self, path: str | Path) -> None:
         """Write settings, weights, item names and version to one file, atomically."""
         from disrec_mini import __version__
@@ -257,7 +277,7 @@ class Recommender(nn.Module):
         content = {
             "format": FORMAT,
             "version": __version__,
-            "model": self.kind,
+            "model": self.own_kind(),
             "config": asdict(self.config),
             "weights": self.state_dict(),
             "item_names": self.item_names,
@@ -275,12 +295,12 @@ class Recommender(nn.Module):
         path = path / FILE if path.is_dir() else path
         content = read_torch(path, FORMAT, "a model of disrec_mini")
         kind = str(content.get("model", "disrec"))  # older files do not say
-        if kind != cls.kind and (kind not in MODELS or cls is not Recommender):
+        if kind != cls.own_kind() and (kind not in MODELS or cls is not Recommender):
             raise DisrecError(
                 f"{path} holds a model of the kind {kind!r}: load it with the "
                 f"class that wrote it, not with {cls.__name__}."
             )
-        model_type = cls if kind == cls.kind else model_class(kind)
+        model_type = cls if kind == cls.own_kind() else model_class(kind)
         try:
             model = model_type.rebuild(content)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:

@@ -56,6 +56,7 @@ def run(
     parts: Sequence[str] = ("valid", "test"),
     candidates: Split | None = None,
     full_valid_users: int | None = None,
+    keep: Path | None = None,
     **options: Any,
 ) -> Run | None:
     """Make a model, train it, measure it.
@@ -67,6 +68,7 @@ def run(
     seed : of weights and training.
     about : entries of the result file that say what was run, such as its command.
     parts, candidates, full_valid_users : as in `measure`.
+    keep : where the model is saved, before anything is measured.
     options : of `fit`.
 
     Returns
@@ -81,6 +83,8 @@ def run(
         history = fit(model, train, seed=seed, **options)
     if history.stopped_by == "interrupt":
         return None
+    if keep is not None:
+        model.save(keep)
     few = {"candidates": candidates, "full_valid_users": full_valid_users}
     metrics = measure(model, read, parts, **few)  # type: ignore[arg-type]
     result = {
@@ -128,7 +132,8 @@ def measure(
     """
     metrics: Measured = {}
     for part in parts:
-        negatives = draw_negatives(candidates or read, part)
+        asks = "sampled" in protocols
+        negatives = draw_negatives(candidates or read, part) if asks else None
         metrics[part] = {}
         for protocol in protocols:
             few = full_valid_users if (part, protocol) == ("valid", "full") else None

@@ -6,16 +6,13 @@ import dataclasses
 import importlib
 import inspect
 import math
+import typing
 from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any, TypeVar
 
-from disrec_mini.checks import (
-    check_choice,
-    check_number,
-    check_whole,
-    did_you_mean,
-    is_number,
-)
+import numpy as np
+
+from disrec_mini.checks import check_choice, did_you_mean, is_number
 from disrec_mini.errors import DisrecError
 
 C = TypeVar("C", bound="Config")
@@ -33,7 +30,10 @@ MODELS = {
 def model_class(kind: str) -> Any:
     """The class of a model by its name in `MODELS`."""
     module, _, name = MODELS[kind].partition(":")
-    return getattr(importlib.import_module(module), name)
+    found = getattr(importlib.import_module(module), name)
+    if vars(found).get("kind") != kind:
+        raise DisrecError(f"{MODELS[kind]} must say kind = {kind!r}, as in MODELS.")
+    return found
 
 
 def config_class(kind: str) -> "type[Config]":
@@ -66,6 +66,8 @@ def setting(
     help: str, default: Any = MISSING, *, kw_only: bool = False, **about: Any
 ) -> Any:
     """A field of a `Config`: its help, its default, and the rest of a `Setting`."""
+    if ("recommended" in about) != ("why" in about):
+        raise TypeError("recommended and why belong together")
     known = {"setting": Setting(help, **about)}
     return dataclasses.field(default=default, kw_only=kw_only, metadata=known)
 
@@ -77,12 +79,12 @@ class Config:
     n_items: int = setting("M, number of items; ids are 1..M, 0 is padding", low=1)
 
     def __post_init__(self) -> None:
-        for field in fields(self):
+        for field, about in declared(type(self)):
             value = getattr(self, field.name)
-            if hasattr(value, "item"):  # a NumPy scalar: files hold plain values
+            if isinstance(value, np.generic):  # files hold plain values
                 value = value.item()
                 object.__setattr__(self, field.name, value)
-            _check(field, value)
+            _check(field.name, about, field.type, value)
 
     @classmethod
     def paper(cls: type[C], n_items: int, **changes: Any) -> C:
@@ -308,14 +310,17 @@ class DisRecConfig(TrainConfig):
 
 def declared(kind: type[Config]) -> list[tuple[Any, Setting]]:
     """(field, setting) of every setting, a model's own first, then the common ones."""
-    known = [(f, f.metadata["setting"]) for f in fields(kind)]
+    types = typing.get_type_hints(kind)
+    known = [(f, f.metadata.get("setting", Setting(f.name))) for f in fields(kind)]
+    for field, _ in known:
+        field.type = types[field.name]  # also where annotations are texts
     return sorted(known, key=lambda pair: pair[0].kw_only)
 
 
 def flag_of(field: Any) -> str:
     """Its flag on the command line."""
-    about: Setting = field.metadata["setting"]
-    return about.flag or "--" + field.name.replace("_", "-")
+    about = field.metadata.get("setting")
+    return (about and about.flag) or "--" + field.name.replace("_", "-")
 
 
 def as_text(value: object) -> str:
@@ -337,24 +342,44 @@ def describe(kind: type[Config]) -> str:
     return "\n".join(lines)
 
 
-def _check(field: Any, value: Any) -> None:
-    name, about, kind = field.name, field.metadata["setting"], field.type
+def _check(name: str, about: Setting, wanted: Any, value: Any) -> None:
+    kinds = typing.get_args(wanted) or (wanted,)
+    if value is None and type(None) in kinds:
+        return
+    whole = int in kinds and float not in kinds
     if about.choices:
         check_choice(value, name, about.choices)
-    elif kind is bool:
+    elif bool in kinds:
         if not isinstance(value, bool):
             raise DisrecError(f"{name} must be True or False.")
-    elif kind is int:
-        check_whole(value, name, about.low)
-    elif about.above is not None:
-        if value is None and kind != float:  # noqa: E721 (a type, or a union)
-            return
-        if not (is_number(value) and about.above < value < math.inf):
-            raise DisrecError(
-                f"{name} must be a number above {about.above:g}, not {value!r}."
-            )
-    else:
-        check_number(value, name, about.low, about.high)
+    elif str in kinds:
+        if not isinstance(value, str):
+            raise DisrecError(f"{name} must be a text, not {value!r}.")
+    elif not (_is_kind(value, whole) and _inside(value, about)):
+        raise DisrecError(f"{name} must be {_bounds(about, whole)}, not {value!r}.")
+
+
+def _is_kind(value: Any, whole: bool) -> bool:
+    return isinstance(value, int) and is_number(value) if whole else is_number(value)
+
+
+def _inside(value: float, about: Setting) -> bool:
+    above = -math.inf if about.above is None else about.above
+    low = -math.inf if about.low is None else about.low
+    return math.isfinite(value) and low <= value <= about.high and value > above
+
+
+def _bounds(about: Setting, whole: bool) -> str:
+    """What may be given, such as "a whole number >= 1" or "between 0 and 1"."""
+    low, high = about.low, about.high
+    kind = "a whole number" if whole else "a number"
+    if low is not None and high < math.inf:
+        return f"{'a whole number ' * whole}between {low:g} and {high:g}"
+    if about.above is not None:
+        kind += f" above {about.above:g}"
+    elif low is not None:
+        kind = f"{kind} >= {low:g}" if whole or low else "0 or more"
+    return kind if high == math.inf else f"{kind} and at most {high:g}"
 
 
 for _kind in (TrainConfig, DisRecConfig):

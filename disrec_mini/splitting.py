@@ -150,6 +150,6 @@ class Histories:
         item = train.items[first + np.arange(len(row))]  # (n,)
         if self.on == "test":
             valid = self.split.valid_items[users]
-            row = np.r_[row, np.flatnonzero(valid)]  # (n + one a user,)
+            row = np.r_[row, np.flatnonzero(valid)]  # (n + users with one,)
             item = np.r_[item, valid[valid > 0]]
         return row, item

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from disrec_mini import checkpoints
 from disrec_mini.candidates import draw_negatives, some_users
 from disrec_mini.checkpoints import State
-from disrec_mini.checks import check_choice, check_whole
+from disrec_mini.checks import check_choice, check_same_items, check_whole
 from disrec_mini.checks import (
     choose_device as choose_device,  # chapters say dm.training
 )
@@ -82,14 +82,15 @@ def fit(
     ----------
     model : trained in place. split : from `leave_one_out`; the test part is not read.
     objective : how it learns; None for the model's own.
-    epochs : each visits every (past, future) pair once. Weights of an epoch that the
-        objective does not count are never kept as the best.
+    epochs : each runs all steps of the objective: for pairs, every pair once. Weights
+        of an epoch that the objective does not count are never kept as the best.
     seed : of the order of pairs and of dropout.
     device : "auto" (CUDA, then MPS, then CPU) or a torch device name.
     validate_every, patience : epochs between validations; stop after `patience` of them
         without a better value (None: never).
-    select, protocol : metric and protocol of validation; None is "full" with logq,
-        else "sampled". valid_users : at most this many users, the same every time.
+    select, protocol : metric and protocol of validation; None for the objective's,
+        "full" with logq, else "sampled".
+    valid_users : at most this many users are asked, the same every time.
     minutes : stop after the first epoch that ends later than this.
     out : folder for `checkpoint.pt`, written after every epoch, atomically.
     resume : go on from `out`'s checkpoint; without one, start from the beginning.
@@ -99,13 +100,11 @@ def fit(
     -------
     History. After Ctrl-C too, with stopped_by = "interrupt".
     """
-    if model.n_items != split.n_items:
-        raise DisrecError(
-            f"the model has {model.n_items} items and the data {split.n_items}: "
-            f"make the model with n_items={split.n_items}."
-        )
+    check_same_items(model.n_items, split.n_items)
     seed = check_whole(seed, "seed", 0)
     objective = objective or model.objective(split.train, seed)
+    if getattr(objective, "model", model) is not model:
+        raise DisrecError("the objective was made for another model.")
     protocol = protocol or objective.protocol
     plan = _Plan(epochs, seed, validate_every, patience, select, protocol, valid_users)
     if resume and out is None:
@@ -140,6 +139,7 @@ class _Trainer:
             "data": checkpoints.fingerprint(split),
             "config": asdict(model.config),
             "plan": asdict(plan),
+            "objective": objective.identity(),
         }
         torch.manual_seed(plan.seed)
         averaged = None
@@ -220,7 +220,7 @@ class _Trainer:
                 loss = self._step(step, done, f"step {nth + 1} of epoch {number}")
                 log.add(loss)
                 bar.update(loss.n_pairs)
-                if nth % 10 == 0:
+                if self.progress and nth % 10 == 0:
                     bar.set_postfix_str(shown(log.means()))
         return {
             "epoch": number,

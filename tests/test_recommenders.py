@@ -9,6 +9,7 @@ import json
 import math
 import re
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ import pytest
 import torch
 
 import disrec_mini as dm
-from disrec_mini import cli, runs, settings
+from disrec_mini import batches, cli, runs, settings
 from disrec_mini.baselines import Counted, Popularity
+from disrec_mini.objective import PairObjective
+from disrec_mini.recommender import StepLoss
 
 ROOT = Path(__file__).parents[1]
 RECIPE = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
@@ -271,8 +274,11 @@ def test_the_shell_trains_measures_and_recommends(
     assert result["model"] == kind
     assert result["epochs"] == (2 if kind in LEARNING else 0)
     if kind in LEARNING:
-        words[words.index("--epochs") + 1] = "3"
-        assert cli.main([*words, "--resume", out]) == 0
+        assert cli.main([*words, "--out", out]) == 2  # it holds a run
+        again = ["train", str(file), "--resume", out, "--quiet", "--epochs", "3"]
+        assert cli.main([*again, "--seed", "1"]) == 2
+        assert "seed was 0" in capsys.readouterr().err
+        assert cli.main(again) == 0  # the run knows its model
         assert json.loads((tmp_path / "run/result.json").read_text())["epochs"] == 3
     capsys.readouterr()
     assert cli.main(["evaluate", "--model", out, "--protocol", "both"]) == 0
@@ -282,3 +288,140 @@ def test_the_shell_trains_measures_and_recommends(
     assert cli.main(["recommend", "--model", out, "--user", "7", "-k", "3"]) == 0
     shown = [int(line.split()[1]) for line in capsys.readouterr().out.splitlines()]
     assert shown == dm.Recommender.load(out).recommend(clicks[6], 3)
+
+
+# -- models of one's own ---------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class OwnConfig(settings.TrainConfig):
+    dim: int = settings.setting("size of every vector", 4, low=1)
+
+
+class Added(dm.Recommender):
+    """Scores that are no dot products: |h of the last click - h_j|, negative."""
+
+    kind, config_type = "added", OwnConfig
+
+    def __init__(self, config: OwnConfig, item_names: Any = None) -> None:
+        super().__init__(config, item_names)
+        self.table = torch.nn.Embedding(config.n_items + 1, config.dim)
+
+    def score(self, items: Any, lengths: Any, users: Any = None) -> torch.Tensor:
+        last = items[torch.arange(len(items)), lengths - 1]  # (B,)
+        scores = -torch.cdist(self.table(last), self.table.weight)  # (B, M + 1)
+        return torch.cat([torch.full_like(scores[:, :1], -math.inf), scores[:, 1:]], 1)
+
+    def objective(self, train: dm.Interactions, seed: int) -> dm.Objective:
+        return NextByScore(self, train, seed)
+
+
+class NextByScore(PairObjective):
+    """The next click among all items."""
+
+    def loss(self, step: Any, progress: float) -> StepLoss:
+        items, lengths = batches.padded(self.windows, step, "past")
+        ids, _ = batches.pair_items(self.windows, step)
+        loss = torch.nn.functional.cross_entropy(self.model.score(items, lengths), ids)
+        means = {"all": loss, "some": loss * 0 + 4} if progress < 1 else {"all": loss}
+        return StepLoss(loss, len(step.t), means)
+
+
+def test_scores_that_are_no_dot_products(split: dm.Split, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = Added(OwnConfig(30, item_decay=1.0))
+    assert not model.dot_products
+    history = dm.fit(model, split, epochs=4, progress=False)
+    losses = [value for _, value in history.curve("all")]
+    assert losses[-1] < losses[0]
+    # a mean that only some steps give is the mean over those
+    assert history.curve("some") == [(1, pytest.approx(4.0))]
+    model.save(tmp_path / "own.pt")
+    assert torch.equal(Added.load(tmp_path / "own.pt").table.weight, model.table.weight)
+    with pytest.raises(dm.DisrecError, match="of the kind 'added'"):
+        dm.Recommender.load(tmp_path / "own.pt")
+    sizes, score = [], model.score
+    model.score = lambda items, *rest, **more: (  # type: ignore[method-assign]
+        sizes.append(len(items)) or score(items, *rest, **more)
+    )
+    found = dm.evaluate(model, split, cells=31 * 7)  # scores held at once
+    assert max(sizes) == 7
+    assert (found.ranks == dm.evaluate(OnlyScore(model), split).ranks).all()
+
+
+def test_a_subclass_is_not_its_parent(tmp_path: Path) -> None:
+    class Mine(dm.DisRec):
+        """Says no kind of its own."""
+
+    model = Mine(dm.DisRecConfig(5, dim=2))
+    model.save(tmp_path / "model.pt")
+    with pytest.raises(dm.DisrecError, match=r"of the kind '.*Mine': load it"):
+        dm.Recommender.load(tmp_path)
+    with pytest.raises(dm.DisrecError, match="not with DisRec"):
+        dm.DisRec.load(tmp_path)
+    assert type(Mine.load(tmp_path)) is Mine
+
+
+def test_an_objective_belongs_to_its_model_and_run(
+    split: dm.Split, tmp_path: Path
+) -> None:
+    one, two = (Added(OwnConfig(30)) for _ in range(2))
+    other = NextByScore(two, split.train, 0)
+    with pytest.raises(dm.DisrecError, match="made for another model"):
+        dm.fit(one, split, objective=other)
+    options = {"epochs": 2, "out": tmp_path, "progress": False}
+    mine = NextByScore(one, split.train, 0)
+    dm.fit(one, split, objective=mine, **{**options, "epochs": 1})
+    changed = NextByScore(one, split.train, 7)
+    with pytest.raises(dm.DisrecError, match="seed was 0 and is 7"):
+        dm.fit(one, split, objective=changed, resume=True, **options)
+    with pytest.raises(dm.DisrecError, match="Popularity has no objective"):
+        dm.fit(Popularity(split.train), split)
+    with pytest.raises(dm.DisrecError, match="counting needs Interactions, not Split"):
+        Popularity(split)  # type: ignore[arg-type]
+
+
+def test_a_trained_model_is_kept_before_it_is_measured(
+    split: dm.Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: Any, **rest: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(runs, "measure", full)
+    config = small("mean")
+    options = {"seed": 0, "about": {}, "epochs": 1, "progress": False}
+    with pytest.raises(MemoryError):
+        runs.run("mean", config, split, split, keep=tmp_path / "model.pt", **options)
+    assert dm.Recommender.load(tmp_path).config == config
+
+
+@dataclass(frozen=True)
+class EveryKind(settings.Config):
+    free: float = settings.setting("any number", 1.0)
+    below: float = settings.setting("a share of a kind", 0.5, above=0, high=1)
+    count: int = settings.setting("at most nine", 3, high=9)
+    maybe: int | None = settings.setting("a number or none", None, low=1)
+    word: str = settings.setting("any word", "gru")
+    plain: int = 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"free": "x"}, "free must be a number, not 'x'"),
+        ({"below": 0}, "below must be a number above 0 and at most 1, not 0"),
+        ({"below": 50}, "at most 1, not 50"),
+        ({"count": 50}, "count must be a whole number and at most 9"),
+        ({"count": 2.5}, "count must be a whole number"),
+        ({"count": True}, "count must be a whole number"),
+        ({"maybe": 0}, "maybe must be a whole number >= 1"),
+        ({"word": 3}, "word must be a text"),
+        ({"plain": "x"}, "plain must be a whole number"),
+    ],
+)
+def test_settings_of_every_kind(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(dm.DisrecError, match=said):
+        EveryKind(5, **changes)
+    fine = EveryKind(5, free=-3, below=1, count=np.int64(-2), maybe=4, word="lstm")
+    assert (fine.count, fine.maybe, EveryKind(5).maybe) == (-2, 4, None)
+    assert type(fine.count) is int

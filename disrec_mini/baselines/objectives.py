@@ -1,5 +1,7 @@
 """Ways to learn that several baselines share."""
 
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -13,6 +15,9 @@ from disrec_mini.recommender import Recommender, StepLoss
 
 class InBatchSoftmax(PairObjective):
     """The next click against the next clicks of the other pairs of a group.
+
+    Other pairs with the same next click leave the denominator. A model that reads any
+    number of clicks pads every pair to the longest history of the step.
 
     L(u,t) = -ln[ max_k exp(s_k(x_{t+1})) / sum_{(u',t')} sum_k' exp(s_k'(x'_{t'+1})) ]
     with s_k(j) = query_k(x_1..x_t) . vector_j / temperature - ln q_j.
@@ -36,6 +41,11 @@ class InBatchSoftmax(PairObjective):
         self.temperature = temperature
         self.protocol = "full" if logq else "sampled"
         self.log_q = log_shares(train) if logq else None
+
+    def identity(self) -> dict[str, Any]:
+        """Class, seed, temperature, logQ."""
+        own = {"temperature": self.temperature, "logq": self.log_q is not None}
+        return {**super().identity(), **own}
 
     def loss(self, step: Step, progress: float) -> StepLoss:
         """The mean over the groups of a step."""

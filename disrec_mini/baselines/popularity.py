@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from disrec_mini.errors import DisrecError
 from disrec_mini.interactions import Interactions
 from disrec_mini.recommender import Recommender
 
@@ -21,6 +22,10 @@ class Counted(Recommender):
     """
 
     def __init__(self, train: Interactions, **settings: Any) -> None:
+        if not isinstance(train, Interactions):
+            raise DisrecError(
+                f"counting needs Interactions, not {type(train).__name__}."
+            )
         names = train.item_names
         super().__init__(self.config_type(train.n_items, **settings), names)
         self.count(train)
