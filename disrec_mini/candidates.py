@@ -61,8 +61,8 @@ def _draw_rows(
     smallest Exp(1) / popularity, among those not yet chosen, come next.
     """
     shape = (len(users), 2 * n)
-    steps = np.cumsum(popularity)  # (M + 1,)
-    items = np.searchsorted(steps, rng.random(shape) * steps[-1], side="right")
+    clicks = np.cumsum(popularity)  # (M + 1,)
+    items = np.searchsorted(clicks, rng.random(shape) * clicks[-1], side="right")
     key = users[:, None] * len(popularity) + items  # (U, 2n), as in `own`
     order = np.argsort(items, axis=1, kind="stable")  # (U, 2n)
     ordered = np.take_along_axis(items, order, 1)
@@ -83,6 +83,7 @@ def _draw_rows(
 def _finish_row(
     row: Array, user: int, own: Array, popularity: Array, rng: np.random.Generator
 ) -> None:
+    """Fill the rest of a row (n,) by a race over the items that are left."""
     width = len(popularity)
     first, last = np.searchsorted(own, [user * width, (user + 1) * width])
     open_ = popularity > 0

@@ -51,6 +51,14 @@ def evaluate(
     on : "valid" reads training clicks, "test" training and validation clicks.
     users : some users only. negatives : (n_users, n) lists instead of drawn ones.
     cells : scores held in memory at once.
+
+    Returns
+    -------
+    Metrics, with the ranks of everybody who has such a click.
+
+    Raises
+    ------
+    DisrecError : unknown protocol or part; nobody to ask; a model of fewer items.
     """
     truth = held_out(split, on)  # (n_users,)
     check_choice(protocol, "protocol", PROTOCOLS)

@@ -114,6 +114,10 @@ class DisRec(Recommender):
             the caller passes x_T, ..., x_{t+1}.
         lengths : (B,) int64, each 1..T; T at most max_len.
         role : "past" or "future": which bias beta the intentions get.
+
+        Raises
+        ------
+        DisrecError : sequences that are too long, empty or not padded so; another role.
         """
         self.check(items, lengths)
         check_choice(role, "role", ROLES)

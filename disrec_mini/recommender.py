@@ -191,6 +191,10 @@ class Recommender(nn.Module):
         Returns
         -------
         (B, n_items + 1); column 0, the padding, is -inf.
+
+        Raises
+        ------
+        DisrecError : sequences that the model cannot read.
         """
         self.check(items, lengths)
         queries, table = self(items, lengths, users), self.vectors().T  # (D, M + 1)
@@ -234,6 +238,10 @@ class Recommender(nn.Module):
         Returns
         -------
         A list of item ids, or a list of lists for several sequences.
+
+        Raises
+        ------
+        DisrecError : no click, an unknown item, a k below 1.
         """
         single, rows = click_rows(items, self.n_items)
         k = check_whole(k, "k", 1)
@@ -290,6 +298,10 @@ class Recommender(nn.Module):
 
         `Recommender.load` reads a model of any kind, a class only its own. Only tensors
         and plain values are read: a foreign file cannot execute code.
+
+        Raises
+        ------
+        DisrecError : no file, a damaged one, another kind, or weights that do not fit.
         """
         path = Path(path)
         path = path / FILE if path.is_dir() else path

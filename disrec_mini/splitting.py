@@ -53,8 +53,8 @@ class Split:
 
         The popularity of protocol `sampled` counts all clicks, as BERT4Rec's code does.
         """
-        held_out = np.concatenate([self.valid_items, self.test_items])
-        counts = self.train.counts() + np.bincount(held_out, minlength=self.n_items + 1)
+        asked = np.concatenate([self.valid_items, self.test_items])  # (2 N,)
+        counts = self.train.counts() + np.bincount(asked, minlength=self.n_items + 1)
         counts[0] = 0  # "none" is no item
         return counts
 
@@ -77,14 +77,14 @@ def leave_one_out(interactions: Interactions) -> Split:
     ([3, 0], [4, 0])
     """
     lengths = interactions.lengths
-    held_out = lengths >= 3
+    long_enough = lengths >= 3
     ends = interactions.offsets[1:]
     test, valid = np.zeros((2, interactions.n_users), np.int64)
-    test[held_out] = interactions.items[ends[held_out] - 1]
-    valid[held_out] = interactions.items[ends[held_out] - 2]
+    test[long_enough] = interactions.items[ends[long_enough] - 1]
+    valid[long_enough] = interactions.items[ends[long_enough] - 2]
     kept = np.ones(interactions.n_clicks, bool)
-    kept[ends[held_out] - 1] = kept[ends[held_out] - 2] = False
-    offsets = np.concatenate([[0], np.cumsum(lengths - 2 * held_out)])
+    kept[ends[long_enough] - 1] = kept[ends[long_enough] - 2] = False
+    offsets = np.concatenate([[0], np.cumsum(lengths - 2 * long_enough)])
     train = replace(interactions, items=interactions.items[kept], offsets=offsets)
     return Split(train, valid, test)
 

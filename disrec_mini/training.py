@@ -99,6 +99,11 @@ def fit(
     Returns
     -------
     History. After Ctrl-C too, with stopped_by = "interrupt".
+
+    Raises
+    ------
+    DisrecError : data, arguments or a checkpoint that do not fit; a loss that is not
+        finite, with the step and the cause.
     """
     check_same_items(model.n_items, split.n_items)
     seed = check_whole(seed, "seed", 0)
