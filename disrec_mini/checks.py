@@ -37,9 +37,9 @@ def check_share(value: Any, name: str, hint: str = "") -> None:
 
 
 def check_choice(value: object, name: str, choices: Sequence[object]) -> None:
-    """One of a few values, or a sentence that names them."""
+    """One of a few values, or a sentence that names them; True is not 1."""
     *first, last = map(repr, choices)
-    if value not in choices:
+    if not any(value == choice and type(value) is type(choice) for choice in choices):
         listed = f"{', '.join(first)} or {last}"
         raise DisrecError(f"{name} must be {listed}, not {value!r}.")
 

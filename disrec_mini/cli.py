@@ -40,8 +40,8 @@ ENOUGH_PAIRS = 4_500_000  # visited in training by default, in 10 to 60 epochs
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    options = _parser(words).parse_args(words)
     try:
+        options = _parser(words).parse_args(words)
         code = int(options.run(options, words) or 0)
         sys.stdout.flush()
         return code

@@ -180,9 +180,8 @@ def _packed(
     clicks = torch.cat([block.items.flatten() for block in rows.blocks])  # (n,)
     # one look-up for clicks and targets: the table's gradient is summed once
     h = table(torch.cat([clicks, wanted.flatten()]))  # (n + P or n + 2 P, D)
-    of_clicks, of_wanted = h.split(
-        [len(clicks), wanted.numel()]
-    )  # (n, D), (P or 2 P, D)
+    # (n, D) and (P or 2 P, D)
+    of_clicks, of_wanted = h.split([len(clicks), wanted.numel()])
     targets, *drawn = of_wanted.unflatten(0, wanted.shape)  # (P, D) each
     past, future, cluster, z = model.encode_packed(rows, of_clicks)
     group = Group(past, targets, ids[0], future, *_drawn(drawn, ids[1]))

@@ -85,21 +85,15 @@ def run(
         return None
     if keep is not None:
         model.save(keep)
-    few = {"candidates": candidates, "full_valid_users": full_valid_users}
-    metrics = measure(model, read, parts, **few)  # type: ignore[arg-type]
-    result = {
-        **about,
-        "model": kind,
-        "settings": asdict(config),
-        "seed": seed,
-        **provenance(),
-        "training_seconds": round(history.seconds, 3),
-        "epochs": len(history.epochs),
-        "best_epoch": history.best_epoch,
-        "stopped_by": history.stopped_by,
-        "history": _rounded(asdict(history)),
-        **as_result(metrics),
-    }
+    metrics = measure(
+        model,
+        read,
+        parts,
+        candidates=candidates,
+        full_valid_users=full_valid_users,
+    )
+    made = {**about, "model": kind, "settings": asdict(config), "seed": seed}
+    result = {**made, **provenance(), **_of_history(history), **as_result(metrics)}
     return Run(model, history, metrics, result, began)
 
 
@@ -158,6 +152,17 @@ def as_result(metrics: Measured) -> dict[str, Any]:
             result[part]["negatives_sha256"] = digest
             result["negatives_sha256"] = digest
     return result
+
+
+def _of_history(history: History) -> dict[str, Any]:
+    """What a result file says of the training."""
+    return {
+        "training_seconds": round(history.seconds, 3),
+        "epochs": len(history.epochs),
+        "best_epoch": history.best_epoch,
+        "stopped_by": history.stopped_by,
+        "history": _rounded(asdict(history)),
+    }
 
 
 def as_now(result: dict[str, Any]) -> dict[str, Any]:

@@ -374,7 +374,8 @@ def _bounds(about: Setting, whole: bool) -> str:
     low, high = about.low, about.high
     kind = "a whole number" if whole else "a number"
     if low is not None and high < math.inf:
-        return f"{'a whole number ' * whole}between {low:g} and {high:g}"
+        between = "a whole number between" if whole else "between"
+        return f"{between} {low:g} and {high:g}"
     if about.above is not None:
         kind += f" above {about.above:g}"
     elif low is not None:

@@ -20,9 +20,7 @@ from disrec_mini import checkpoints
 from disrec_mini.candidates import draw_negatives, some_users
 from disrec_mini.checkpoints import State
 from disrec_mini.checks import check_choice, check_same_items, check_whole
-from disrec_mini.checks import (
-    choose_device as choose_device,  # chapters say dm.training
-)
+from disrec_mini.checks import choose_device as choose_device
 from disrec_mini.errors import DisrecError
 from disrec_mini.evaluation import PROTOCOLS, evaluate
 from disrec_mini.files import remove_leftovers
@@ -262,11 +260,8 @@ class _Trainer:
     def _validate(self, epoch: dict[str, Any]) -> None:
         if self.validation is None:
             return
-        began, select, history = (
-            time.perf_counter(),
-            self.plan.select,
-            self.state.history,
-        )
+        began, select = time.perf_counter(), self.plan.select
+        history = self.state.history
         model, (users, negatives) = self.validated, self.validation
         where = self.split, self.plan.protocol, "valid"
         metrics = evaluate(model, *where, users=users, negatives=negatives)

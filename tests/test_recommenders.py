@@ -403,6 +403,7 @@ class EveryKind(settings.Config):
     maybe: int | None = settings.setting("a number or none", None, low=1)
     word: str = settings.setting("any word", "gru")
     plain: int = 2
+    way: int = settings.setting("one of two", 0, choices=(0, 1))
 
 
 @pytest.mark.parametrize(
@@ -417,6 +418,7 @@ class EveryKind(settings.Config):
         ({"maybe": 0}, "maybe must be a whole number >= 1"),
         ({"word": 3}, "word must be a text"),
         ({"plain": "x"}, "plain must be a whole number"),
+        ({"way": True}, "way must be 0 or 1, not True"),
     ],
 )
 def test_settings_of_every_kind(changes: dict[str, Any], said: str) -> None:
@@ -425,3 +427,11 @@ def test_settings_of_every_kind(changes: dict[str, Any], said: str) -> None:
     fine = EveryKind(5, free=-3, below=1, count=np.int64(-2), maybe=4, word="lstm")
     assert (fine.count, fine.maybe, EveryKind(5).maybe) == (-2, 4, None)
     assert type(fine.count) is int
+
+
+def test_a_model_under_another_name_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(settings.MODELS, "other", settings.MODELS["pop"])
+    assert cli.main(["train", "clicks.txt", "--model", "other"]) == 2
+    assert "must say kind = 'other'" in capsys.readouterr().err
