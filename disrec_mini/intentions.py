@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from disrec_mini.encoder import layer_norm
+from disrec_mini.encoder import attention_bias, layer_norm
 
 ROLES = ("past", "future")
 
@@ -82,7 +82,7 @@ class IntentionLayer(nn.Module):
         ----------
         z : (R, T, D).
         position : (T,) or (R, T) int64, place of each click in its own sequence.
-        mask : (R, T, T) bool, who may look at whom.
+        mask : (R, T, T), who may look at whom: bool or `attention_bias`.
 
         Returns
         -------
@@ -92,8 +92,11 @@ class IntentionLayer(nn.Module):
         cluster = self.cluster(z)  # (R, T, K)
         alpha = F.embedding(position, self.alpha)  # (T, D) or (R, T, D)
         query = self.query_of(z, alpha)  # (R, T, D)
-        scores = query @ self.key_of(z, alpha).transpose(1, 2)  # (R, T, T)
-        weight = scores.masked_fill(~mask, -math.inf).softmax(-1)  # (R, T, T)
+        bias = attention_bias(mask, z) if mask.dtype == torch.bool else mask
+        key = self.key_of(z, alpha)  # (R, T, D)
+        weight = torch.baddbmm(bias, query, key.transpose(1, 2)).softmax(
+            -1
+        )  # (R, T, T)
         shares = self.shares(cluster).unsqueeze(-1)  # (R, T, K, 1)
         parts = (shares * z.unsqueeze(2)).flatten(2)  # (R, T, K*D)
         pooled = (weight @ parts).unflatten(2, (cluster.shape[-1], -1))  # (R, T, K, D)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from disrec_mini.batches import Packed
 from disrec_mini.checks import check_choice
-from disrec_mini.encoder import Encoder, block_mask, causal_mask
+from disrec_mini.encoder import Encoder, attention_bias, block_mask, causal_mask
 from disrec_mini.intentions import ROLES, IntentionLayer
 from disrec_mini.interactions import Interactions
 from disrec_mini.objective import SelfSupervision
@@ -171,7 +171,7 @@ class DisRec(Recommender):
             vectors = self.encoder.item_embedding(clicks)  # (n, D)
         pooled, cluster, z = [], [], []
         for block, h in zip(rows.blocks, vectors.split(sizes), strict=True):
-            mask = block_mask(block.segment)  # (R, T, T)
+            mask = attention_bias(block_mask(block.segment), h)  # (R, T, T)
             h = h.unflatten(0, block.items.shape)  # (R, T, D)
             z_block = self.encoder(block.items, block.position, mask, h)
             sums, p = layer.pool_prefixes(

@@ -36,20 +36,29 @@ class RemedyLayer(IntentionLayer):
         super().__init__(dim, n_intents, max_len)
         self.register_buffer("z_mean", torch.zeros(dim))
         self.register_buffer("uniform", torch.tensor(True))
+        self._known: tuple[tuple[int, int], bool] | None = None
+
+    @property
+    def undivided(self) -> bool:
+        """`uniform`, read from its device only after it was written."""
+        written = id(self.uniform), self.uniform._version
+        if self._known is None or self._known[0] != written:
+            self._known = written, bool(self.uniform)
+        return self._known[1]
 
     def beta(self, role: str) -> Tensor:
         """(K, D), the bias of each intention; their mean while clicks are undivided."""
         beta = super().beta(role)
-        return beta.mean(0, keepdim=True).expand_as(beta) if self.uniform else beta
+        return beta.mean(0, keepdim=True).expand_as(beta) if self.undivided else beta
 
     def shares(self, cluster: Tensor) -> Tensor:
         """p_{k|i} (..., K), or all of every click to every intention."""
-        return torch.ones_like(cluster) if self.uniform else cluster
+        return torch.ones_like(cluster) if self.undivided else cluster
 
     def cluster(self, z: Tensor) -> Tensor:
         """p_{k|i}: (..., D) -> (..., K), sums to 1 over k."""
         n_intents, dim = self.prototypes.shape
-        if self.uniform:
+        if self.undivided:
             return z.new_full((*z.shape[:-1], n_intents), 1 / n_intents)
         click = F.layer_norm(z - self.z_mean, (dim,), eps=LAYER_NORM_EPS)
         prototype = F.layer_norm(self.prototypes, (dim,), eps=LAYER_NORM_EPS)

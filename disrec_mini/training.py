@@ -3,11 +3,11 @@
 Nothing here knows what is learned: an `Objective` has the steps and what each costs.
 """
 
-import math
+import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,11 @@ from disrec_mini.evaluation import PROTOCOLS, evaluate
 from disrec_mini.files import remove_leftovers
 from disrec_mini.history import EpochLog, History, shown
 from disrec_mini.metrics import per_user
-from disrec_mini.recommender import Objective, Recommender, StepLoss
+from disrec_mini.recommender import Objective, Recommender, StepLoss, model_device
 from disrec_mini.splitting import Split
 
 AVERAGE_EVERY = 5  # steps between two updates of the average
+READ_EVERY = 10  # steps between two looks at the loss, where looking takes time
 
 OnEpoch = Callable[[dict[str, Any], Any], None]
 
@@ -153,6 +154,7 @@ class _Trainer:
         optimizer, generator = objective.optimizer(), objective.generator
         self.state = State(model, optimizer, averaged, generator, history)
         self.validation = _validation(split, plan)
+        self.unread: list[tuple[str, StepLoss]] = []
 
     @property
     def validated(self) -> Any:
@@ -225,6 +227,7 @@ class _Trainer:
                 bar.update(loss.n_pairs)
                 if self.progress and nth % 10 == 0:
                     bar.set_postfix_str(shown(log.means()))
+        self._watch(None)
         return {
             "epoch": number,
             **log.means(),
@@ -242,13 +245,9 @@ class _Trainer:
     def _step(self, step: Any, done: float, where: str) -> StepLoss:
         state = self.state
         state.optimizer.zero_grad(set_to_none=True)
-        loss = self.objective.loss(step, done)
-        if not math.isfinite(float(loss.total.detach())):
-            cause = _cause(self.model, self.objective, loss)
-            raise DisrecError(
-                f"{where}: the loss is not finite, because {cause}; try "
-                f"{self.objective.advice}."
-            )
+        with _precision(model_device(self.model)):
+            loss = self.objective.loss(step, done)
+        self._watch(loss, where)
         loss.total.backward()
         state.optimizer.step()
         state.steps += 1
@@ -256,6 +255,27 @@ class _Trainer:
         if state.averaged is not None and state.steps % AVERAGE_EVERY == 0:
             state.averaged.update_parameters(self.model)
         return loss
+
+    def _watch(self, loss: StepLoss | None, where: str = "") -> None:
+        """Raise a sentence if a loss is not finite.
+
+        On a CPU at once; elsewhere some steps later, as looking would hold them up.
+        """
+        if loss is not None:
+            seen = replace(loss, total=loss.total.detach(), seen=None)
+            self.unread.append((where, seen))
+            if seen.total.device.type != "cpu" and len(self.unread) < READ_EVERY:
+                return
+        unread, self.unread = self.unread, []
+        finite = torch.stack([x.total for _, x in unread] or [torch.zeros(())])
+        if bool(finite.isfinite().all()):
+            return
+        where, seen = unread[finite.isfinite().tolist().index(False)]
+        cause = _cause(self.model, self.objective, seen)
+        advice = self.objective.advice
+        raise DisrecError(
+            f"{where}: the loss is not finite, because {cause}; try {advice}."
+        )
 
     def _validate(self, epoch: dict[str, Any]) -> None:
         if self.validation is None:
@@ -279,6 +299,13 @@ class _Trainer:
 
 
 # -- parts -----------------------------------------------------------------------------
+
+
+def _precision(device: torch.device) -> Any:
+    """bfloat16 where CUDA has units for it (not run here), else as the weights are."""
+    if device.type == "cuda":
+        return torch.autocast("cuda", torch.bfloat16)
+    return contextlib.nullcontext()
 
 
 def _validation(

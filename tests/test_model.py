@@ -1,6 +1,7 @@
 """The model against loop-written equations; its edges, files, start and settings."""
 
 import dataclasses
+import json
 import math
 import os
 import pickle
@@ -14,10 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import disrec_mini as dm
-from disrec_mini.encoder import Block, causal_mask
+from disrec_mini.encoder import Block, Dropout, attention_bias, causal_mask
 from disrec_mini.intentions import IntentionLayer
 from disrec_mini.remedy import RemedyLayer
-from disrec_mini.settings import DEVIATIONS
 
 quick = settings(max_examples=25, deadline=None, derandomize=True)
 N_ITEMS, DIM, K, MAX_LEN = 20, 8, 3, 7
@@ -801,18 +801,44 @@ def test_unknown_settings_suggest_near_names() -> None:
             make(colour=3)
 
 
-def test_recommended_differs_in_the_named_deviations_alone() -> None:
-    paper, better = dm.DisRecConfig(10), dm.DisRecConfig.recommended(10)
+@pytest.mark.parametrize("long", [False, True])
+def test_recommended_differs_in_the_named_deviations_alone(long: bool) -> None:
+    paper, better = dm.DisRecConfig(10), dm.DisRecConfig.recommended(10, long=long)
+    deviations = dm.DisRecConfig.deviations(long)
     for field in dataclasses.fields(dm.DisRecConfig):
         ours, theirs = getattr(better, field.name), getattr(paper, field.name)
-        if field.name in DEVIATIONS:
-            value, why = DEVIATIONS[field.name]
+        if field.name in deviations:
+            value, why = deviations[field.name]
             assert ours == value != theirs
             assert len(why) > 10
         else:
             assert ours == theirs, field.name
-    changed = dm.DisRecConfig.recommended(10, keep=0.9, dim=3)
+    changed = dm.DisRecConfig.recommended(10, long=long, keep=0.9, dim=3)
     assert changed == better.replace(keep=0.9, dim=3)
+
+
+def test_the_lengths_of_histories_choose_the_recommended_settings() -> None:
+    make = dm.Interactions.from_sequences
+    short, long = make([[1, 2, 3]] * 4), make([[1, 2, 3] * 10] * 4)
+    assert dm.DisRecConfig.recommended(short) == dm.DisRecConfig.recommended(3)
+    chosen = dm.DisRecConfig.recommended(long)
+    assert chosen == dm.DisRecConfig.recommended(3, long=True)
+    assert chosen != dm.DisRecConfig.recommended(3)
+    assert dm.DisRecConfig.recommended(long, long=False, dim=2).dim == 2
+
+
+def test_what_was_recommended_before_can_still_be_named() -> None:
+    """The stored results of 0.1 say "recommended"; these were their settings."""
+    stored = Path(__file__).parents[1] / "book/results/ablation/variant0-seed0.json"
+    result = json.loads(stored.read_text("utf-8"))
+    changes = result["job"]["settings"]
+    n_items = result["settings"]["n_items"]
+    then = dm.DisRecConfig.in_batch(n_items, **changes)
+    known = dataclasses.asdict(then)
+    assert {name: known[name] for name in result["settings"]} == result["settings"]
+    assert not set(known) - set(result["settings"]) - {"visit", "negatives"}
+    assert then.visit is None
+    assert then.negatives == 0
 
 
 def test_uses_seq2seq() -> None:
@@ -821,3 +847,64 @@ def test_uses_seq2seq() -> None:
     for changes in ({"variant": 1}, {"variant": 2}, {"keep": 0.0}):
         assert not config.replace(**changes).uses_seq2seq
     assert not config.replace(seq2seq_weight=0.0).uses_seq2seq
+
+
+# -- dropout ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("p", [0.2, 0.5, 0.9])
+def test_dropout_drops_its_share_and_keeps_the_mean(p: float) -> None:
+    """As `nn.Dropout`: 0 or x / (1 - p); another start, another choice."""
+    layer = Dropout(p)
+    torch.manual_seed(0)
+    x = torch.ones(400, 501, requires_grad=True)
+    y = layer(x)
+    values = y.detach().unique()
+    assert len(values) == 2
+    assert values[0] == 0
+    assert float(values[1]) == pytest.approx(1 / (1 - p), rel=1e-4)
+    deviation = math.sqrt(p * (1 - p) / x.numel())
+    assert float((y == 0).double().mean()) == pytest.approx(p, abs=4 * deviation)
+    # neighbours, rows and columns fall independently of each other
+    fallen = (y.detach() == 0).double() - p
+    for moved in (fallen.roll(1, 1), fallen.roll(1, 0), fallen.roll(4, 1)):
+        assert abs(float((fallen * moved).mean())) < 5 * p * (1 - p) / x.shape[0]
+    y.sum().backward()
+    assert torch.equal(x.grad, y.detach())  # the same choice on the way back
+    assert not torch.equal(layer(x), y)
+    torch.manual_seed(0)
+    assert torch.equal(layer(x), y)
+
+
+def test_dropout_is_off_outside_training_and_at_zero() -> None:
+    x = torch.rand(3, 4)
+    assert Dropout(0.5).eval()(x) is x
+    assert torch.equal(Dropout(0.0)(x), x)
+    assert Dropout(0.5)(x.double()).dtype == torch.float64
+    assert float(Dropout(1 - 1e-9)(torch.ones(70000)).mean()) < 3  # never 1 / 0
+
+
+def test_a_mask_may_be_given_as_a_bias() -> None:
+    torch.manual_seed(0)
+    block, x = Block(8, 0.0).double(), torch.randn(3, 5, 8, dtype=torch.float64)
+    mask = causal_mask(torch.tensor([5, 2, 1]), 5)
+    bias = attention_bias(mask, x)
+    assert torch.equal(bias.isfinite(), mask)
+    assert torch.equal(block(x, mask), block(x, bias))
+
+
+def test_a_step_can_be_computed_in_bfloat16(split: dm.Split) -> None:
+    """What CUDA does in training, on a CPU: near the number of full precision."""
+    config = dm.DisRecConfig.recommended(
+        split.n_items, dim=16, dropout=0.0, n_intents=2
+    )
+    config = config.replace(seq2seq_start=0, item_dropout=0.0, remedy_epochs=0)
+    model = dm.DisRec(config)
+    objective = model.objective(split.train, 0)
+    step = next(objective.steps(1))
+    exact = objective.loss(step, 1.0).total
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = objective.loss(step, 1.0).total
+    rough.backward()
+    assert float(rough) == pytest.approx(float(exact), rel=0.02)
+    assert model.encoder.item_embedding.weight.grad.isfinite().all()
