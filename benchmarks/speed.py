@@ -24,7 +24,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import disrec_mini as dm
 from disrec_mini import batches
-from disrec_mini.objective import make_optimizer, step_loss
+from disrec_mini.learning import make_optimizer
+from disrec_mini.objective import step_loss
 
 SETTINGS = {  # data -> max_len, groups in a packed step, timed packed and single steps
     "beauty": (50, 24, 12, 6),

@@ -2,13 +2,14 @@
 
 A pair (u, t) splits a user's clicks into a past x_1..x_t and a future x_{t+1}..x_T.
 An epoch visits every pair once. A step is G groups of B pairs, and the pairs of a group
-are each other's negatives. Which pairs meet in a step is one question (`steps`), how
-they are encoded another: one by one (`padded`, the paper's way) or together
-(`packed`, far cheaper, the same values). Chapter 10.
+are each other's negatives, or all pairs of a step share negatives of their own. Which
+pairs meet in a step is one question (`steps`), how they are encoded another: one by one
+(`padded`, the paper's way) or together (`packed`, far cheaper, the same values).
+Chapter 10.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -81,15 +82,19 @@ class Step:
     """The pairs of one optimiser step, group after group.
 
     window, t : (P,) the pair's window and its split point, 1 <= t < window length.
-    bounds : (G + 1,) group g holds the pairs bounds[g] .. bounds[g+1] - 1.
+    bounds : (G + 1,) group g holds the pairs bounds[g] .. bounds[g+1] - 1. With shared
+        negatives the pairs from bounds[G] on are in no group.
     drawn : (P,) one position of each future, t <= drawn < length (counted from 0),
         for variants 2 and 3.
+    negatives : (G, N) items: each of G equal parts of the pairs shares N of them as
+        negatives. None: those of the group.
     """
 
     window: Array
     t: Array
     bounds: Array
     drawn: Array
+    negatives: Array | None = None
 
 
 def n_steps(windows: Windows, group_size: int, groups: int) -> int:
@@ -103,6 +108,8 @@ def steps(
     groups: int,
     rng: np.random.Generator,
     horizon: int | None = None,
+    visit: int | None = None,
+    negatives: int = 0,
 ) -> Iterator[Step]:
     """One epoch: every pair once, in random order, in groups without repeated users.
 
@@ -111,6 +118,11 @@ def steps(
     step the pairs, ordered by (random user, random key), are dealt round-robin, so a
     group holds a user twice only if the user has more than G pairs in the step. With
     groups = 1 each visit is one pair: the paper's uniform sampling of (u, t).
+
+    In-batch negatives are a sample of the next clicks of all pairs. With `negatives`
+    that sample is drawn for itself, one for the step. Then groups serve the futures
+    alone, at most G pairs of each user are dealt, one to a group, and visits may be
+    long: with whole windows each is encoded once an epoch.
 
     Two windows a and b of four pairs each (a1 is its pair with t = 1), two groups:
 
@@ -123,15 +135,25 @@ def steps(
     Parameters
     ----------
     horizon : variants 2 and 3: how far ahead `drawn` may lie; None: the whole future.
+    visit : most pairs of a window in a visit; 0 for all of them, None for `groups`.
+    negatives : N of each step, 0 for the other pairs of a group.
     """
     window, t = _all_pairs(windows)  # (P,), (P,)
     order = np.lexsort((rng.random(len(t)), window))  # (P,), shuffled in each window
-    visit = window * len(t) + (t - 1) // groups  # the nth pair of a window has t = n
-    order = order[np.argsort(_random_keys(visit, rng), kind="stable")]  # (P,)
+    most = groups if visit is None else visit or len(t)
+    nth_visit = window * len(t) + (t - 1) // most  # the nth pair of a window has t = n
+    order = order[np.argsort(_random_keys(nth_visit, rng), kind="stable")]  # (P,)
     size = group_size * groups
     for first in range(0, len(order), size):
         chosen = order[first : first + size]
-        yield _deal(windows, window[chosen], t[chosen], group_size, rng, horizon)
+        pairs = window[chosen], t[chosen]
+        if not negatives:
+            yield _deal(windows, *pairs, group_size, rng, horizon)
+            continue
+        step = _deal(windows, *pairs, group_size, rng, horizon, groups)
+        sample = rng.integers(0, len(t), (groups, negatives))  # (G, N), any pairs
+        items = windows.items[windows.start[window[sample]] + t[sample]]  # (G, N)
+        yield replace(step, negatives=items)
 
 
 def _all_pairs(windows: Windows) -> tuple[Array, Array]:
@@ -154,15 +176,24 @@ def _deal(
     group_size: int,
     rng: np.random.Generator,
     horizon: int | None,
+    each: int | None = None,
 ) -> Step:
-    """Deal pairs round-robin; a short last step has equal, smaller groups."""
+    """Deal pairs round-robin; a short last step has equal, smaller groups.
+
+    each : deal at most so many pairs of a user, to as many groups; the rest come last.
+    """
     _, of_user = np.unique(windows.user[window], return_inverse=True)  # (P,)
     user_key = rng.random(int(of_user.max()) + 1)[of_user]  # (P,), one for each user
     order = np.lexsort((rng.random(len(t)), user_key))  # (P,), user after user
-    n_groups = -(-len(t) // group_size)
-    group = np.arange(len(t)) % n_groups  # (P,), who is dealt to: 0 1 .. 0 1 ..
-    order = order[np.argsort(group, kind="stable")]  # (P,), group after group
-    window, t = window[order], t[order]
+    n_groups, rest = -(-len(t) // group_size), order[:0]
+    if each is not None:
+        begins = np.diff(of_user[order], prepend=-1, append=-1) != 0  # (P + 1,)
+        nth = _count_up(np.diff(np.flatnonzero(begins)))  # (P,), 0, 1, ... of each user
+        order, rest = order[nth < each], order[nth >= each]
+        n_groups = min(each, int(nth.max()) + 1)
+    group = np.arange(len(order)) % n_groups  # (S,), who is dealt to: 0 1 .. 0 1 ..
+    order = order[np.argsort(group, kind="stable")]  # (S,), group after group
+    window, t = window[np.r_[order, rest]], t[np.r_[order, rest]]  # (P,) each
     sizes = np.bincount(group, minlength=n_groups)  # (G,)
     future = windows.length[window] - t  # (P,), clicks in each future
     reach = future if horizon is None else np.minimum(future, horizon)
@@ -188,15 +219,18 @@ def padded(
 
     Parameters
     ----------
-    role : "past" for x_1..x_t, "future" for x_T, ..., x_{t+1}.
+    role : "past" for x_1..x_t of all pairs, "future" for x_T, ..., x_{t+1} of those in
+        groups.
     width : columns; None for the longest row.
 
     Returns
     -------
     items (P, width) int64, lengths (P,) int64.
     """
-    start, length = windows.start[step.window], windows.length[step.window]  # (P,) each
-    lengths = step.t if role == "past" else length - step.t  # (P,)
+    n = len(step.t) if role == "past" else step.bounds[-1]
+    window, t = step.window[:n], step.t[:n]  # (P,) each
+    start, length = windows.start[window], windows.length[window]  # (P,) each
+    lengths = t if role == "past" else length - t  # (P,)
     column = np.arange(int(lengths.max()) if width is None else width)  # (T,)
     if role == "past":
         index = start[:, None] + column  # (P, T), forward from the first click
@@ -229,8 +263,8 @@ class Packed:
 
     blocks : short sequences in narrow rows, long ones in wide rows. The tokens of all
         blocks, laid end to end, are numbered from 0.
-    past, future : (P,) int64, the token that ends each pair's past, and its reversed
-        future (None when futures are not encoded).
+    past, future : (P,) and (S,) int64, the token that ends each pair's past, and the
+        reversed future of each pair in a group (None when futures are not encoded).
     """
 
     blocks: list[Rows]
@@ -239,9 +273,18 @@ class Packed:
 
     def to(self, device: torch.device) -> "Packed":
         """The same on another device."""
-        blocks = [Rows(*(x.to(device) for x in vars(b).values())) for b in self.blocks]
-        future = None if self.future is None else self.future.to(device)
-        return Packed(blocks, self.past.to(device), future)
+        blocks = [
+            Rows(*(there(x, device) for x in vars(block).values()))
+            for block in self.blocks
+        ]
+        future = None if self.future is None else there(self.future, device)
+        return Packed(blocks, there(self.past, device), future)
+
+
+def there(tensor: Tensor, device: torch.device) -> Tensor:
+    """On another device, without waiting for the copy (CUDA: not run here)."""
+    pinned = tensor.pin_memory() if device.type == "cuda" else tensor
+    return pinned.to(device, non_blocking=True)
 
 
 def packed(windows: Windows, step: Step, with_future: bool) -> Packed:
@@ -278,8 +321,9 @@ def packed(windows: Windows, step: Step, with_future: bool) -> Packed:
     # S sequences: where each begins in windows.items, which way it runs, its clicks
     first, stride, size = start, np.ones_like(start), longest  # (S,) each, S = V
     if with_future:
+        grouped = pair[: step.bounds[-1]]  # (S,)
         shortest = length.copy()
-        np.minimum.at(shortest, pair, step.t)  # (V,)
+        np.minimum.at(shortest, grouped, step.t[: len(grouped)])  # (V,)
         first = np.r_[first, start + length - 1]  # (S,), S = 2 V
         stride = np.r_[stride, -np.ones_like(start)]  # (S,)
         size = np.r_[size, length - shortest]  # (S,)
@@ -299,8 +343,8 @@ def packed(windows: Windows, step: Step, with_future: bool) -> Packed:
     ]
     past, future = torch.from_numpy(token[pair] + step.t - 1), None  # (P,)
     if with_future:
-        reach = length[pair] - step.t  # (P,)
-        future = torch.from_numpy(token[len(window) + pair] + reach - 1)  # (P,)
+        reach = length[grouped] - step.t[: len(grouped)]  # (S,)
+        future = torch.from_numpy(token[len(window) + grouped] + reach - 1)  # (S,)
     return Packed(blocks, past, future)
 
 

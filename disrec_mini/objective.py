@@ -1,10 +1,7 @@
-"""How a `DisRec` learns: one step's cost, its schedule, the remedy's hooks.
+"""How a `DisRec` learns, seq2item and seq2seq: a step's cost, its schedule, hooks."""
 
-`PairObjective` is the part that any model can use which learns from (past, future)
-pairs; `SelfSupervision` is the paper's, seq2item and seq2seq.
-"""
-
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -16,41 +13,11 @@ from disrec_mini.batches import Packed, Step, Windows
 from disrec_mini.encoder import Encoder
 from disrec_mini.intentions import IntentionLayer
 from disrec_mini.interactions import Interactions
-from disrec_mini.losses import Group, group_loss
-from disrec_mini.recommender import Objective, Recommender, StepLoss
+from disrec_mini.learning import PairObjective, log_shares
+from disrec_mini.losses import Group, Negatives, group_loss, shared_loss
+from disrec_mini.recommender import StepLoss
 from disrec_mini.remedy import RemedyLayer
 from disrec_mini.settings import DisRecConfig
-
-
-class PairObjective(Objective):
-    """Learning from every (u, t) pair once an epoch, in groups: `batches.steps`."""
-
-    def __init__(self, model: Any, train: Interactions, seed: int) -> None:
-        super().__init__(seed)
-        self.model: Any = model
-        self.config: Any = model.config
-        longest = int(train.lengths.max(initial=1))
-        self.windows = batches.make_windows(train, model.max_len or longest)
-        self.n_pairs = self.windows.n_pairs
-        size = self.config.group_size, self.config.groups
-        self.n_steps = batches.n_steps(self.windows, *size)
-        self.average = self.config.average
-
-    def optimizer(self) -> torch.optim.Optimizer:
-        """Adam, see `make_optimizer`."""
-        return make_optimizer(self.model)
-
-    def steps(self, epoch: int, part: tuple[int, int] = (0, 1)) -> Iterator[Step]:
-        """`batches.steps` in an order of this epoch's own."""
-        rank, world = part
-        rng = np.random.default_rng([self.seed, epoch])
-        size = self.config.group_size, self.config.groups
-        every = batches.steps(self.windows, *size, rng, self.horizon())
-        return (step for nth, step in enumerate(every) if nth % world == rank)
-
-    def horizon(self) -> int | None:
-        """How far ahead `Step.drawn` may lie; None: anywhere in the future."""
-        return None
 
 
 class SelfSupervision(PairObjective):
@@ -86,7 +53,7 @@ class SelfSupervision(PairObjective):
         """The remedy places its prototypes after `remedy_epochs`, once."""
         layer = self.model.intentions
         waits = not isinstance(layer, RemedyLayer) or epoch <= self.config.remedy_epochs
-        if waits or not bool(layer.uniform):
+        if waits or not layer.undivided:
             return ()
         self.model.eval()
         rng = np.random.default_rng([self.seed, 0])
@@ -150,16 +117,24 @@ def step_loss(
     with_future = model.config.uses_seq2seq and weight > 0
     encode = _packed if model.config.sampler == "packed" else _padded
     pairs, cluster, z = encode(model, windows, step, with_future, width)
-    groups = pairs.split(np.diff(step.bounds).tolist())
-    losses = [
-        group_loss(model.config, group, weight=weight, log_q=log_q) for group in groups
-    ]
-    n, nothing = len(groups), z.new_zeros(())
+    if log_q is not None and pairs.negatives is not None:
+        drawn = replace(pairs.negatives, log_q=log_q[pairs.negatives.ids])  # (G, N)
+        pairs = replace(pairs, negatives=drawn)
+    sizes = np.diff(step.bounds).tolist()
+    if pairs.negatives is None:
+        losses = [
+            group_loss(model.config, group, weight=weight, log_q=log_q)
+            for group in pairs.split(sizes)
+        ]
+    else:
+        losses = [shared_loss(model.config, pairs, sizes, weight=weight, log_q=log_q)]
+    n, nothing = len(losses), z.new_zeros(())
     best = cluster.argmax(1)  # (P,), the strongest intention
+    n_triples = sum(sizes) * cluster.shape[1]
     means: dict[str, Tensor | float] = {
         "seq2item": sum((x.seq2item.detach() / n for x in losses), nothing),
         "extra": sum((x.extra.detach() / n for x in losses), nothing),
-        "kept": sum(x.kept for x in losses) / cluster.numel(),
+        "kept": sum(x.kept for x in losses) / n_triples,
         "hard_usage": torch.bincount(best, minlength=cluster.shape[1]) / len(best),
         "soft_usage": cluster.mean(0),  # (K,)
     }
@@ -175,17 +150,14 @@ def _packed(
 ) -> Encoded:
     """Every window once."""
     table = model.encoder.item_embedding
-    ids, wanted = _wanted(model, windows, step)  # 2 x (P,), (1 or 2, P)
+    ids = _wanted(model, windows, step)  # [(P,), (P,) or (0,), (G N,) or (0,)]
     rows = batches.packed(windows, step, with_future).to(table.weight.device)
     clicks = torch.cat([block.items.flatten() for block in rows.blocks])  # (n,)
     # one look-up for clicks and targets: the table's gradient is summed once
-    h = table(torch.cat([clicks, wanted.flatten()]))  # (n + P or n + 2 P, D)
-    # (n, D) and (P or 2 P, D)
-    of_clicks, of_wanted = h.split([len(clicks), wanted.numel()])
-    targets, *drawn = of_wanted.unflatten(0, wanted.shape)  # (P, D) each
+    h = table(torch.cat([clicks, *ids]))  # (n + P or n + 2 P, + G N, D)
+    of_clicks, *wanted = h.split([len(clicks), *map(len, ids)])  # (n, D), (P, D), ...
     past, future, cluster, z = model.encode_packed(rows, of_clicks)
-    group = Group(past, targets, ids[0], future, *_drawn(drawn, ids[1]))
-    return group, cluster, z
+    return _group(step, past, future, ids, wanted), cluster, z
 
 
 def _padded(
@@ -194,7 +166,7 @@ def _padded(
     """Every pair by itself."""
     table = model.encoder.item_embedding
     device = table.weight.device
-    ids, wanted = _wanted(model, windows, step)
+    ids = _wanted(model, windows, step)  # [(P,), (P,) or (0,), (G N,) or (0,)]
 
     def read(role: str) -> Any:
         items, lengths = batches.padded(windows, step, role, width)
@@ -202,25 +174,41 @@ def _padded(
 
     past = read("past")
     future = read("future").phi if with_future else None
-    targets, *drawn = table(wanted)  # (P, D) each
+    wanted = [*table(torch.cat(ids)).split([*map(len, ids)])]  # (P, D), ...
     rows = torch.arange(len(step.t), device=device)
     last = torch.from_numpy(step.t - 1).to(device)
-    group = Group(past.phi, targets, ids[0], future, *_drawn(drawn, ids[1]))
+    group = _group(step, past.phi, future, ids, wanted)
     return group, past.cluster.detach()[rows, last], past.z.detach()[rows, last]
 
 
-def _wanted(
-    model: Learner, windows: Windows, step: Step
-) -> tuple[tuple[Tensor, Tensor], Tensor]:
-    """Ids of next and drawn clicks (P,), and those whose vectors are needed (n, P)."""
+def _wanted(model: Learner, windows: Windows, step: Step) -> list[Tensor]:
+    """Ids of next clicks (P,), of drawn ones (P,) and of negatives (G N,), or (0,)."""
     device = model.encoder.item_embedding.weight.device
-    following, drawn = (x.to(device) for x in batches.pair_items(windows, step))  # (P,)
-    of_both = [following, drawn] if model.config.variant in (2, 3) else [following]
-    return (following, drawn), torch.stack(of_both)  # 2 x (P,), (n, P)
+    following, drawn = batches.pair_items(windows, step)  # (P,) each
+    none = np.zeros(0, np.int64)
+    shared = none if step.negatives is None else step.negatives.ravel()
+    negatives = torch.from_numpy(shared)  # (G * N,)
+    drawn = drawn if model.config.variant in (2, 3) else drawn[:0]
+    return [batches.there(x, device) for x in (following, drawn, negatives)]
 
 
-def _drawn(vectors: list[Tensor], ids: Tensor) -> tuple[Tensor | None, Tensor | None]:
-    return (vectors[0], ids) if vectors else (None, None)
+def _group(
+    step: Step,
+    past: Tensor,
+    future: Tensor | None,
+    ids: list[Tensor],
+    vectors: list[Tensor],
+) -> Group:
+    """Pairs (P, K, D) with what `_wanted` asked for."""
+    (following, drawn, shared), (targets, of_drawn, of_shared) = ids, vectors
+    group = Group(past, targets, following, future)
+    if len(drawn):
+        group = replace(group, drawn=of_drawn, drawn_ids=drawn)
+    if step.negatives is not None:
+        shape = step.negatives.shape  # (G, N)
+        others = Negatives(shared.view(shape), of_shared.unflatten(0, shape))
+        group = replace(group, negatives=others)
+    return group
 
 
 # -- parts -----------------------------------------------------------------------------
@@ -232,36 +220,3 @@ def seq2seq_weight(config: DisRecConfig, epochs: float) -> float:
         return 0.0
     grown = (epochs - config.seq2seq_start) / (config.seq2seq_ramp or 1)
     return config.seq2seq_weight * (min(1.0, grown) if config.seq2seq_ramp else 1.0)
-
-
-def log_shares(train: Interactions) -> Tensor:
-    """(n_items + 1,) ln q_j, q_j the share of j among the training targets.
-
-    Targets are all clicks but each user's first. 0 for items that are never a target.
-    """
-    first = train.offsets[:-1][train.lengths > 0]
-    counts = train.counts() - np.bincount(
-        train.items[first], minlength=train.n_items + 1
-    )
-    share = np.where(counts > 0, counts, 1) / max(counts.sum(), 1)
-    return torch.from_numpy(np.where(counts > 0, np.log(share), 0.0)).float()
-
-
-def make_optimizer(model: Recommender) -> torch.optim.Optimizer:
-    """Adam with the item table in a group of its own, fused where torch can.
-
-    `item_decay` w makes it AdamW: H <- (1 - learning_rate w) H before each step; `l2`
-    adds l2 H to the gradient. The item table is `vectors()`, where that is a parameter.
-    """
-    config, vectors = model.config, model.vectors() if model.dot_products else None
-    table = [p for p in model.parameters() if p is vectors]
-    rest = [p for p in model.parameters() if p is not vectors]
-    kind = torch.optim.AdamW if config.item_decay else torch.optim.Adam
-    groups = [
-        {"params": table, "weight_decay": config.item_decay or config.l2},
-        {"params": rest, "weight_decay": 0.0},
-    ]
-    try:
-        return kind(groups, lr=config.learning_rate, fused=True)
-    except RuntimeError:  # this device has no fused Adam
-        return kind(groups, lr=config.learning_rate)

@@ -84,6 +84,75 @@ def test_an_epoch_visits_every_pair_once(
     assert len(seen) == len(set(seen)) == windows.n_pairs
 
 
+@quick
+@given(
+    lengths=ragged.filter(lambda x: max(x) > 1),
+    max_len=st.integers(2, 9),
+    group_size=st.integers(1, 9),
+    groups=st.integers(1, 4),
+    visit=st.sampled_from([None, 0, 1, 3]),
+    seed=st.integers(0, 5),
+)
+def test_shared_negatives_leave_the_pairs_and_deal_the_futures(
+    lengths: list[int],
+    max_len: int,
+    group_size: int,
+    groups: int,
+    visit: int | None,
+    seed: int,
+) -> None:
+    """Every pair once; at most G of a user in groups, never two in one."""
+    windows = batches.make_windows(clicks(lengths), max_len)
+    targets = set(windows.items.tolist())
+    rng, seen = np.random.default_rng(seed), []
+    epoch = list(
+        batches.steps(windows, group_size, groups, rng, None, visit, negatives=5)
+    )
+    for step in epoch:
+        seen += list(zip(step.window.tolist(), step.t.tolist(), strict=True))
+        assert step.negatives is not None
+        assert step.negatives.shape == (groups, 5)
+        assert set(step.negatives.ravel().tolist()) <= targets
+        user, n = windows.user[step.window], step.bounds[-1]
+        pairs_of = np.bincount(user)
+        dealt = np.bincount(user[:n], minlength=len(pairs_of))
+        assert (dealt == np.minimum(pairs_of, groups)).all()
+        for first, last in zip(step.bounds[:-1], step.bounds[1:], strict=True):
+            assert last > first
+            assert len(set(user[first:last])) == last - first
+    assert len(epoch) == batches.n_steps(windows, group_size, groups)
+    assert len(seen) == len(set(seen)) == windows.n_pairs
+
+
+def test_shared_negatives_are_a_uniform_sample_of_the_next_clicks() -> None:
+    """As in-batch negatives are: by pairs, so a first click of a user never is."""
+    data = dm.Interactions.from_sequences([[9, 1, 2, 2], [9, 1], [7]])
+    windows = batches.make_windows(data, 50)
+    rng = np.random.default_rng(0)
+    step = next(batches.steps(windows, 4, 1, rng, visit=0, negatives=8000))
+    assert step.negatives is not None
+    share = np.bincount(step.negatives.ravel(), minlength=10) / 8000
+    assert share[1] == pytest.approx(2 / 4, abs=0.03)
+    assert share[2] == pytest.approx(2 / 4, abs=0.03)
+    assert share[1] + share[2] == 1
+
+
+def test_whole_windows_are_encoded_about_once() -> None:
+    """Tokens encoded per pair of an epoch: visits of 4, and whole windows."""
+    windows = batches.make_windows(clicks([120] * 40), 200)
+    tokens = {}
+    for visit in (4, 0):
+        rng = np.random.default_rng(0)
+        made = [
+            batches.packed(windows, step, False)
+            for step in batches.steps(windows, 1024, 1, rng, None, visit, 64)
+        ]
+        blocks = [block for rows in made for block in rows.blocks]
+        tokens[visit] = sum(block.items.numel() for block in blocks) / windows.n_pairs
+    assert tokens[0] < 1.4
+    assert tokens[4] > 4 * tokens[0]
+
+
 def test_groups_of_one_step_draw_pairs_uniformly() -> None:
     """G = 1 is the paper: the first pair of an epoch is uniform over all (u, t)."""
     windows = batches.make_windows(clicks([2, 3, 6]), 50)
@@ -157,6 +226,7 @@ def loss_and_gradients(
     keep=st.sampled_from([0.0, 0.3, 1.0]),
     variant=st.sampled_from([0, 0, 1, 2, 3]),
     extension=st.booleans(),
+    negatives=st.sampled_from([0, 0, 7]),
     seed=st.integers(0, 99),
 )
 def test_packed_equals_pair_by_pair(
@@ -167,6 +237,7 @@ def test_packed_equals_pair_by_pair(
     keep: float,
     variant: int,
     extension: bool,
+    negatives: int,
     seed: int,
 ) -> None:
     windows = batches.make_windows(clicks(lengths, seed=seed), max_len)
@@ -190,7 +261,9 @@ def test_packed_equals_pair_by_pair(
         model.intentions.z_mean.normal_()
     horizon = 3 if variant == 3 else None
     rng = np.random.default_rng(seed)
-    for step in batches.steps(windows, group_size, groups, rng, horizon):
+    visit = 0 if negatives else None
+    size = group_size, groups
+    for step in batches.steps(windows, *size, rng, horizon, visit, negatives):
         slow, slow_grads = loss_and_gradients(model, windows, step, "pairs")
         fast, fast_grads = loss_and_gradients(model, windows, step, "packed")
         assert abs(slow - fast) < 1e-10

@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 import disrec_mini as dm
 from disrec_mini.losses import (
     Group,
+    Negatives,
     confident_mask,
     group_loss,
+    kept_seq2seq,
     seq2item_loss,
     seq2seq_loss,
+    shared_loss,
 )
 
 quick = settings(max_examples=25, deadline=None, derandomize=True)
@@ -101,6 +104,128 @@ def same_gradients(
 
 
 # -- seq2item --------------------------------------------------------------------------
+
+
+def slow_shared(
+    phi: torch.Tensor,
+    targets: torch.Tensor,
+    negatives: Negatives,
+    ids: list[int] | None,
+    log_q: list[float] | None,
+    temperature: float | None,
+) -> torch.Tensor:
+    """Each target by itself against negatives that all share."""
+    n_pairs, n_intents, dim = phi.shape
+    scale = math.sqrt(dim) if temperature is None else temperature
+    losses = []
+    for b in range(n_pairs):
+        own = [phi[b, k] @ targets[b] / scale for k in range(n_intents)]
+        if log_q is not None:
+            own = [logit - log_q[b] for logit in own]
+        below = list(own)
+        for n, item in enumerate(negatives.ids.tolist()):
+            if ids is not None and item == ids[b]:
+                continue
+            for k in range(n_intents):
+                logit = phi[b, k] @ negatives.vectors[n] / scale
+                if negatives.log_q is not None:
+                    logit = logit - negatives.log_q[n]
+                below.append(logit)
+        losses.append(log_sum_exp(below) - max(own, key=torch.Tensor.item))
+    return torch.stack(losses)
+
+
+@quick
+@given(**sizes, N=st.integers(1, 6), masked=st.booleans(), corrected=st.booleans())
+def test_shared_negatives_equal_the_loop(
+    B: int,
+    K: int,
+    D: int,
+    N: int,
+    seed: int,
+    temperature: float | None,
+    masked: bool,
+    corrected: bool,
+) -> None:
+    phi, targets, drawn = vectors(seed, (B, K, D), (B, D), (N, D))
+    draw = torch.Generator().manual_seed(seed)
+    ids = torch.randint(1, 4, (B,), generator=draw)
+    of_drawn = torch.randint(1, 4, (N,), generator=draw)
+    table = -5 * torch.rand(4, generator=draw).double() if corrected else None
+    log_q = None if table is None else table[ids]
+    shared = Negatives(of_drawn, drawn, None if table is None else table[of_drawn])
+    ours = seq2item_loss(
+        phi,
+        targets,
+        target_ids=ids if masked else None,
+        log_q=log_q,
+        temperature=temperature,
+        negatives=shared,
+    )
+    theirs = slow_shared(
+        phi,
+        targets,
+        shared,
+        ids.tolist() if masked else None,
+        None if log_q is None else log_q.tolist(),
+        temperature,
+    )
+    assert ours.shape == (B,)
+    close(ours, theirs)
+    same_gradients(ours.sum(), theirs.sum(), [phi, targets, drawn])
+
+
+def test_the_others_next_clicks_as_negatives_are_the_in_batch_loss() -> None:
+    """Given as negatives, with the own one masked, they change nothing."""
+    phi, targets = vectors(3, (5, 2, 4), (5, 4))
+    ids = torch.tensor([1, 2, 3, 2, 4])
+    ours = seq2item_loss(
+        phi, targets, target_ids=ids, negatives=Negatives(ids, targets)
+    )
+    close(ours, seq2item_loss(phi, targets, target_ids=ids))
+
+
+@quick
+@given(
+    K=st.integers(1, 3),
+    keep=st.sampled_from([0.0, 0.4, 1.0]),
+    weight=st.sampled_from([0.0, 0.7]),
+    seed=st.integers(0, 99),
+)
+def test_shared_loss_equals_the_definition(
+    K: int, keep: float, weight: float, seed: int
+) -> None:
+    """1/P of all seq2item + weight, mean over groups of 1/B of the kept seq2seq."""
+    past, future, targets, drawn = vectors(seed, (7, K, 4), (5, K, 4), (7, 4), (6, 4))
+    draw = torch.Generator().manual_seed(seed)
+    ids, of_drawn = (torch.randint(1, 9, (n,), generator=draw) for n in (7, 6))
+    config = dm.DisRecConfig(9, dim=4, n_intents=K, keep=keep, mask_same_item=True)
+    shared = Negatives(of_drawn, drawn)
+    pairs = Group(past, targets, ids, future, negatives=shared)
+    ours = shared_loss(config, pairs, [3, 2], weight=weight)
+    total = slow_shared(past, targets, shared, ids.tolist(), None, None).mean()
+    kept = 0
+    for first, last in ((0, 3), (3, 5)):
+        second = slow_seq2seq(past[first:last], future[first:last], None)
+        mask = confident_mask(second.detach(), keep)
+        kept += int(mask.sum())
+        total = total + weight * (second * mask).sum() / (last - first) / 2
+    close(ours.total, total)
+    assert int(ours.kept) == (kept if weight else 0)
+    same_gradients(ours.total, total, [past, targets, drawn])
+
+
+@pytest.mark.parametrize("keep", [0.0, 0.3, 1.0])
+def test_kept_losses_are_the_same_on_every_kind_of_device(keep: float) -> None:
+    """Computed with gradients for the kept rows alone, or masked: one number."""
+    past, future = vectors(1, (6, 2, 4), (6, 2, 4))
+    config = dm.DisRecConfig(9, dim=4, n_intents=2, keep=keep)
+    here, n = kept_seq2seq(past, future, config)
+    there, m = kept_seq2seq(past, future, config, wait=False)
+    assert int(n) == int(m)
+    close(here, there)
+    if keep:
+        same_gradients(here, there, [past, future])
 
 
 @quick

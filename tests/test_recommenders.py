@@ -20,7 +20,7 @@ import torch
 import disrec_mini as dm
 from disrec_mini import batches, cli, runs, settings
 from disrec_mini.baselines import Counted, Popularity
-from disrec_mini.objective import PairObjective
+from disrec_mini.learning import PairObjective
 from disrec_mini.recommender import StepLoss
 
 ROOT = Path(__file__).parents[1]

@@ -8,8 +8,8 @@ import torch
 from disrec_mini import batches
 from disrec_mini.batches import Step
 from disrec_mini.interactions import Interactions
-from disrec_mini.losses import Group, seq2item_loss
-from disrec_mini.objective import PairObjective, log_shares
+from disrec_mini.learning import PairObjective, log_shares
+from disrec_mini.losses import Group, Negatives, seq2item_loss
 from disrec_mini.recommender import Recommender, StepLoss
 
 
@@ -56,6 +56,12 @@ class InBatchSoftmax(PairObjective):
         ids = batches.pair_items(self.windows, step)[0].to(device)  # (P,)
         log_q = None if self.log_q is None else self.log_q.to(device)
         group = Group(queries, self.model.vectors()[ids], ids)
+        parts, shared = group.split(np.diff(step.bounds).tolist()), None
+        if step.negatives is not None:
+            drawn = torch.from_numpy(step.negatives).to(device)  # (N,)
+            of_drawn = None if log_q is None else log_q[drawn]  # (N,)
+            shared = Negatives(drawn, self.model.vectors()[drawn], of_drawn)
+            parts = [group]
         losses = [
             seq2item_loss(
                 part.past,
@@ -63,8 +69,9 @@ class InBatchSoftmax(PairObjective):
                 target_ids=part.target_ids,
                 log_q=None if log_q is None else log_q[part.target_ids],
                 temperature=self.temperature,
+                negatives=shared,
             ).mean()  # of (B,)
-            for part in group.split(np.diff(step.bounds).tolist())
+            for part in parts
         ]
         total = torch.stack(losses).mean()
         return StepLoss(total, len(step.t), {"seq2item": total.detach()})
