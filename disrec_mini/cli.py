@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from disrec_mini.errors import DisrecError
 from disrec_mini.reading import FORMATS
 from disrec_mini.settings import (
+    BASES,
     MODELS,
     Setting,
+    are_long,
     as_text,
     config_class,
     declared,
@@ -113,7 +115,20 @@ def _add_train(parser: argparse.ArgumentParser, kind: str) -> None:
         help=f"what learns: {', '.join(MODELS)} (disrec)",
     )
     parser.add_argument("--format", choices=["auto", *FORMATS], default="auto")
-    parser.add_argument("--paper", action="store_true", help="the paper's settings")
+    base = parser.add_mutually_exclusive_group()
+    base.add_argument(
+        "--base",
+        choices=BASES,
+        help="where settings start: recommended (default), which follow from the "
+        "lengths of the histories; paper; in_batch, recommended before 0.2",
+    )
+    base.add_argument(
+        "--paper",
+        action="store_const",
+        dest="base",
+        const="paper",
+        help="the paper's settings",
+    )
     parser.add_argument("--epochs", type=int, help="passes over all pairs")
     parser.add_argument("--validate-every", type=int, help="epochs, 1 by default")
     parser.add_argument("--patience", type=int, help="validations without a gain")
@@ -127,7 +142,8 @@ def _add_train(parser: argparse.ArgumentParser, kind: str) -> None:
     folder.add_argument("--resume", type=Path, metavar="DIR", help="go on with a run")
     own = parser.add_argument_group(
         f"settings of {kind}",
-        "in brackets: the default; and with --paper, if it differs",
+        "in brackets: the default, / with long histories; and with --paper, where they "
+        "differ",
     )
     for field, about in declared(config_class(kind)):
         if field.default is not MISSING:
@@ -136,8 +152,11 @@ def _add_train(parser: argparse.ArgumentParser, kind: str) -> None:
 
 def _add_setting(parser: Any, field: Any, about: Setting) -> None:
     """One flag for one setting, as it is declared."""
-    published = as_text(field.default)
-    given = f"{as_text(about.recommended)}; {published}" if about.why else published
+    short, long, published = map(
+        as_text, (about.recommended, about.long, field.default)
+    )
+    given = short if short == long else f"{short} / {long}"
+    given = given if given == published else f"{given}; {published}"
     rest: dict[str, Any] = {
         "dest": field.name,
         "default": argparse.SUPPRESS,
@@ -160,10 +179,11 @@ def number(text: str) -> float | None:
 
 def _train(options: argparse.Namespace, words: list[str]) -> int:
     _check_options(options)
-    run = _settings(options) if options.resume is None else _resumed(options)
-    kind = config_class(run["model"])
-    kind(1).replace(**run["settings"])  # complain before loading
-    data = _data(run["data"], run["format"])
+    run = None if options.resume is None else _resumed(options)
+    kind = config_class(options.model)
+    # complain before loading
+    kind(1).replace(**(run["settings"] if run else _settings(options, 1)))
+    data = _data(options.data, run["format"] if run else options.format)
     out = options.resume or options.out or _new_folder(options.data)
     files = (out / "checkpoint.pt", out / "result.json")
     if options.resume is None and any(file.exists() for file in files):
@@ -177,6 +197,7 @@ def _train(options: argparse.Namespace, words: list[str]) -> int:
             f"{options.data} has no user with 3 clicks or more: training, validation "
             "and test need one each."
         )
+    run = run or _new_run(options, split)
     config = kind(data.n_items).replace(**{**run["settings"], "n_items": data.n_items})
     run["epochs"] = run["epochs"] or _enough_epochs(split)
     write_json_atomic(out / "run.json", {**run, "settings": asdict(config)})
@@ -250,25 +271,38 @@ def _enough_epochs(split: "Split") -> int:
     return min(60, max(10, round(ENOUGH_PAIRS / max(pairs, 1))))
 
 
-def _settings(options: argparse.Namespace) -> dict[str, Any]:
-    """What decides a new run: the flags on top of the paper's or our settings."""
-    base, kind = "paper" if options.paper else "recommended", options.model
-    settings, given = asdict(getattr(config_class(kind), base)(1)), _given(options)
-    if given.get("l2") and settings["item_decay"] and "item_decay" not in given:
+def _settings(options: argparse.Namespace, data: Any) -> dict[str, Any]:
+    """The flags on top of a preset; `data`: training clicks or a number of items."""
+    base, given = options.base or "recommended", _given(options)
+    n_items = data if isinstance(data, int) else data.n_items
+    preset = getattr(config_class(options.model), base)
+    settings = asdict(preset(data if base == "recommended" else n_items))
+    if given.get("l2") and settings.get("item_decay") and "item_decay" not in given:
         raise DisrecError(
-            "--l2 and the recommended item_decay both decay the item table: add "
+            f"--l2 and the {base} item_decay both decay the item table: add "
             "--item-decay 0 to use --l2."
         )
+    return {**settings, **given}
+
+
+def _new_run(options: argparse.Namespace, split: "Split") -> dict[str, Any]:
+    """What decides a new run."""
+    base = options.base or "recommended"
+    if base == "recommended" and not options.quiet:
+        mean = float(split.train.lengths.mean())
+        kind = "long" if are_long(split.train) else "short"
+        sentence = f"settings for {kind} histories, {mean:.1f} training clicks a user"
+        print(f"disrec_mini: {sentence}", file=sys.stderr)
     return {
         "data": options.data,
         "format": options.format,
-        "model": kind,
-        "paper": options.paper,
+        "model": options.model,
+        "base": base,
         "seed": options.seed or 0,
-        "epochs": options.epochs or (PAPER_EPOCHS if options.paper else None),
+        "epochs": options.epochs or (PAPER_EPOCHS if base == "paper" else None),
         "validate_every": options.validate_every or 1,
         "patience": options.patience,
-        "settings": {**settings, **given},
+        "settings": _settings(options, split.train),
     }
 
 
@@ -278,19 +312,22 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
     return {n: getattr(options, n) for n in names if hasattr(options, n)}
 
 
-def _resumed(options: argparse.Namespace) -> dict[str, Any]:
-    """What the run to resume was started with; only its epochs may change."""
+def _resumed(options: argparse.Namespace) -> dict[str, Any] | None:
+    """What the run to resume was started with; only its epochs may change.
+
+    None if it was killed before it began.
+    """
     folder = options.resume
     if not folder.is_dir():
         raise DisrecError(f"there is no run to resume: {folder} is missing.")
     if not (folder / "run.json").exists() and not (folder / "checkpoint.pt").exists():
-        return _settings(options)  # killed before it began
+        return None
     run = _read_run(folder)
     if run["data"] != options.data:
         raise DisrecError(f"{folder} is a run on {run['data']}, not {options.data}.")
-    names = ("paper", "format", "seed", "validate_every", "patience")
+    names = ("base", "format", "seed", "validate_every", "patience")
     now = {name: getattr(options, name) for name in names}
-    unsaid = ("None", "False", "auto")  # as texts: 0 is something that was said
+    unsaid = ("None", "auto")  # as texts: 0 is something that was said
     now = {name: value for name, value in now.items() if str(value) not in unsaid}
     now |= {"model": options.model, **_given(options)}
     was = {**run, **run["settings"]}
@@ -307,7 +344,8 @@ def _read_run(folder: Path) -> dict[str, Any]:
     """A run's run.json, or a sentence."""
     try:
         run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        run = {"model": "disrec", **run}  # older files do not say
+        base = "paper" if run.get("paper") else "in_batch"
+        run = {"model": "disrec", "base": base, **run}  # older files do not say
         config_class(run["model"])(1).replace(**run["settings"])
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         run = {}

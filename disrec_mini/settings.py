@@ -8,7 +8,7 @@ import inspect
 import math
 import typing
 from dataclasses import MISSING, dataclass, fields, replace
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from disrec_mini.checks import check_choice, did_you_mean, is_number
 from disrec_mini.errors import DisrecError
 
 C = TypeVar("C", bound="Config")
+
+LONG = 30  # training clicks a user, on average, from which histories are long
 
 # every model that the command line and model files know: name -> module:class
 MODELS = {
@@ -50,6 +52,7 @@ class Setting:
     low, high : its bounds, both allowed. above : a bound that is not allowed itself.
     choices : the only values. flag : on the command line, "" for --name-of-setting.
     recommended, why : the value that measures better than the default, and the reason.
+    long : the better one where histories are long, see `LONG`.
     """
 
     help: str
@@ -59,6 +62,7 @@ class Setting:
     choices: tuple[object, ...] = ()
     flag: str = ""
     recommended: Any = None
+    long: Any = None
     why: str = ""
 
 
@@ -66,8 +70,10 @@ def setting(
     help: str, default: Any = MISSING, *, kw_only: bool = False, **about: Any
 ) -> Any:
     """A field of a `Config`: its help, its default, and the rest of a `Setting`."""
-    if ("recommended" in about) != ("why" in about):
+    if ("recommended" in about or "long" in about) != ("why" in about):
         raise TypeError("recommended and why belong together")
+    about.setdefault("recommended", default)
+    about.setdefault("long", about["recommended"])
     known = {"setting": Setting(help, **about)}
     return dataclasses.field(default=default, kw_only=kw_only, metadata=known)
 
@@ -92,19 +98,35 @@ class Config:
         return cls(n_items, **cls.known(changes))
 
     @classmethod
-    def recommended(cls: type[C], n_items: int, **changes: Any) -> C:
-        """What measures better than the published settings; see `deviations`."""
-        better = {name: value for name, (value, _) in cls.deviations().items()}
-        return cls(n_items, **(better | cls.known(changes)))
+    def recommended(
+        cls: type[C], data: "int | Clicks", *, long: bool | None = None, **changes: Any
+    ) -> C:
+        """What measures better than the published settings; see `deviations`.
+
+        data : the training clicks, which say if histories are long; or the number of
+            items. long : whether they are; None for what the clicks say, or no.
+        """
+        n_items = data if isinstance(data, int | np.integer) else data.n_items
+        if long is None:
+            long = not isinstance(data, int | np.integer) and are_long(data)
+        better = {name: value for name, (value, _) in cls.deviations(long).items()}
+        return cls(int(n_items), **(better | cls.known(changes)))
 
     @classmethod
-    def deviations(cls) -> dict[str, tuple[Any, str]]:
+    def in_batch(cls: type[C], n_items: int, **changes: Any) -> C:
+        """What was recommended before version 0.2: negatives of the own group."""
+        known = [field.name for field, _ in declared(cls)]
+        before = {name: value for name, value in IN_BATCH.items() if name in known}
+        return cls(n_items, **(before | cls.known(changes)))
+
+    @classmethod
+    def deviations(cls, long: bool = False) -> dict[str, tuple[Any, str]]:
         """What `recommended` changes: {setting: (value, why)}."""
-        return {
-            field.name: (about.recommended, about.why)
+        better = [
+            (field, about.long if long else about.recommended, about.why)
             for field, about in declared(cls)
-            if about.why
-        }
+        ]
+        return {f.name: (x, why) for f, x, why in better if why and x != f.default}
 
     @classmethod
     def known(cls, changes: dict[str, Any]) -> dict[str, Any]:
@@ -139,6 +161,20 @@ class TrainConfig(Config):
         low=1,
         recommended=4,
         why="Prefix sharing needs several pairs of a user in one step.",
+        kw_only=True,
+    )
+    visit: int | None = setting(
+        "most pairs of one history in a step: each visit encodes it once more; 0 for "
+        "all of them, none for as many as there are groups",
+        None,
+        low=0,
+        kw_only=True,
+    )
+    negatives: int = setting(
+        "N, clicks drawn from all training targets that the pairs of a step share as "
+        "negatives, instead of each other's; groups then serve seq2seq alone",
+        0,
+        low=0,
         kw_only=True,
     )
     learning_rate: float = setting(
@@ -305,6 +341,44 @@ class DisRecConfig(TrainConfig):
         return self.variant == 0 and self.keep > 0 and self.seq2seq_weight > 0
 
 
+BASES = ("recommended", "paper", "in_batch")
+
+# what 0.1 recommended; its stored results say base "recommended"
+IN_BATCH: dict[str, Any] = {
+    "group_size": 512,
+    "groups": 4,
+    "learning_rate": 3e-3,
+    "item_decay": 2.0,
+    "average": 0.98,
+    "n_intents": 1,
+    "keep": 0.3,
+    "dropout": 0.5,
+    "init_std": 0.02,
+    "remedy": True,
+    "remedy_epochs": 6,
+    "seq2seq_weight": 0.1,
+    "seq2seq_start": 10,
+    "temperature": 1.0,
+    "mask_same_item": True,
+    "item_dropout": 0.2,
+}
+
+
+class Clicks(Protocol):
+    """What `recommended` looks at: training clicks, or anything with these."""
+
+    @property
+    def n_items(self) -> int: ...
+
+    @property
+    def lengths(self) -> np.ndarray: ...
+
+
+def are_long(train: Clicks) -> bool:
+    """Whether users have `LONG` training clicks or more, on average."""
+    return bool(len(train.lengths)) and float(np.mean(train.lengths)) >= LONG
+
+
 # -- what follows from the declarations ------------------------------------------------
 
 
@@ -335,6 +409,8 @@ def describe(kind: type[Config]) -> str:
     lines = ["Parameters", "----------"]
     for field, about in declared(kind):
         better = f"; recommended {about.recommended!r}" if about.why else ""
+        if about.long != about.recommended:
+            better += f", with long histories {about.long!r}"
         given = (
             "" if field.default is MISSING else f" (default {field.default!r}{better})"
         )

@@ -353,7 +353,7 @@ def test_resume_of_another_run(run: Path, copy: Path, sentence: Say) -> None:
         ("--seed 5", "seed was 0"),
         ("--patience 3", "patience was None"),
         ("--logq --keep 0.9", "keep was 0.3, logq was False"),
-        ("--paper", "paper was False"),
+        ("--paper", "base was 'recommended'"),
         ("--format items-only", "format was 'auto'"),
     ):
         found = sentence("train", data, *resume, *words.split())

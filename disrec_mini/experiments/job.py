@@ -15,7 +15,8 @@ class Job:
     ----------
     name : of its file, unique in an experiment.
     data : a data set, or the arguments of `synthetic.make_world` for a toy world.
-    base, settings : "recommended" or "paper", and what differs from it.
+    base, settings : a preset of `DisRecConfig`, "paper", "in_batch" or "recommended",
+        and what differs from it.
     epochs, patience, seed : as in `fit`; the seed also draws weights and noise.
     noise : share of training clicks replaced (`corrupt`). users : share of users kept
         for training; all are evaluated.
@@ -26,7 +27,7 @@ class Job:
     name: str
     data: str | dict[str, Any]
     settings: dict[str, Any] = field(default_factory=dict)
-    base: str = "recommended"
+    base: str = "in_batch"
     epochs: int = 20
     patience: int | None = None
     seed: int = 0

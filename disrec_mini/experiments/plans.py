@@ -72,6 +72,69 @@ def search(seeds: Sequence[int] = (0,)) -> Jobs:
     ]
 
 
+# shared negatives: what is common, and the best known before the search on long and on
+# short histories; each row changes one thing
+SHARED: dict[str, Any] = {"variant": 1, **K1, "init_std": 0.02, "temperature": 1.0}
+SHARED |= {"mask_same_item": True, "learning_rate": 3e-3, "average": 0.98}
+SHARED |= {"group_size": 4096, "visit": 0, "negatives": 512}
+LONG = {**SHARED, "max_len": 200}
+SHORT = {**SHARED, "n_blocks": 1, "dropout": 0.3, "item_dropout": 0.2}
+SHORT |= {"group_size": 2048, "visit": 4, "item_decay": 2.0}
+# each quarter of a step has negatives of its own
+PARTS: dict[str, Any] = {"visit": 0, "group_size": 512, "groups": 4}
+DEFAULTS: dict[str, tuple[dict[str, Any], dict[str, dict[str, Any]]]] = {
+    "ml-1m": (
+        LONG,
+        {
+            "base": {},
+            "dim-128": {"dim": 128},
+            "logq": {"logq": True},
+            "blocks-1": {"n_blocks": 1},
+            "hide-20": {"item_dropout": 0.2},
+            "pairs-2048": {"group_size": 2048},
+        },
+    ),
+    "beauty": (
+        SHORT,
+        {
+            "base": {},
+            "whole": {"visit": 0},
+            "whole-1024": {"visit": 0, "group_size": 1024},
+            "visit-2": {"visit": 2},
+            "visit-1": {"visit": 1},
+            "negatives-2048": {"negatives": 2048},
+            "decay-1": {"item_decay": 1.0},
+            "logq": {"logq": True},
+            "parts-4": PARTS,
+            "parts-4-visit-4": PARTS | {"visit": 4},
+            "parts-4-logq": PARTS | {"logq": True},
+            "parts-4-1024": {**PARTS, "group_size": 256},
+            "parts-16": {**PARTS, "group_size": 128, "groups": 16},
+        },
+    ),
+    "beauty-5core": (SHORT, {"base": {}, "logq": {"logq": True}}),
+}
+SEARCH_EPOCHS = {"ml-1m": 10, "beauty": 16, "beauty-5core": 20}
+
+
+def defaults(seeds: Sequence[int] = (0,)) -> Jobs:
+    """Validation only: the settings with shared negatives, one change at a time."""
+    return [
+        Job(
+            f"{data}-{name}-seed{seed}",
+            data,
+            {**common, **change},
+            base="paper",
+            epochs=SEARCH_EPOCHS[data],
+            seed=seed,
+            reads_test=False,
+        )
+        for data, (common, changes) in DEFAULTS.items()
+        for name, change in changes.items()
+        for seed in seeds
+    ]
+
+
 def five_core(seeds: Sequence[int] = (0, 1, 2)) -> Jobs:
     """The setting that `search` validated best on 5-core, with its test part."""
     best: dict[str, Any] = {"variant": 1, "logq": True, "n_blocks": 1, "dim": 128}
@@ -397,6 +460,7 @@ PLANS: dict[str, tuple[Callable[..., Jobs], str]] = {
     "repeats": (repeats, "how far seeds and users differ: two sizes on ML-100K"),
     "smoke": (smoke, "seconds: does the harness work here?"),
     "search": (search, "settings compared on validation"),
+    "defaults": (defaults, "settings with shared negatives, compared on validation"),
     "five-core": (five_core, "the best validated setting of 5-core, on test"),
 }
 
