@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from disrec_mini.recommender import evaluation_mode, model_device
+from disrec_mini.recommender import evaluation_mode, model_device, products
 from disrec_mini.splitting import Histories, Split, held_out
 
 Array = np.ndarray
 
-CELLS = 2**23  # scores held at once, 32 MB in float32
+CELLS = 2**21  # scores held at once: 8 MB in float32 stay in the cache
+TOKENS = 2**14  # clicks read at once
 
 
 def draw_negatives(
@@ -44,9 +45,8 @@ def draw_negatives(
 
 def _own_items(split: Split) -> Array:
     """Sorted keys user * (n_items + 1) + item of every click in the data."""
-    user = np.repeat(np.arange(split.n_users), split.train.lengths)
     everyone = np.arange(split.n_users)
-    user = np.r_[user, everyone, everyone]
+    user = np.r_[np.repeat(everyone, split.train.lengths), everyone, everyone]
     item = np.r_[split.train.items, split.valid_items, split.test_items]
     return np.unique(user * (split.n_items + 1) + item)
 
@@ -116,6 +116,7 @@ class Scorer(Protocol):
     ) -> Tensor: ...
 
 
+@torch.no_grad()
 def scored_batches(
     model: Any,
     split: Split,
@@ -126,6 +127,9 @@ def scored_batches(
 ) -> Iterator[tuple[Array, Tensor]]:
     """Scores of some users, similar lengths together.
 
+    Where scores are dot products, users are read as many at once as make TOKENS clicks,
+    their queries kept, and compared as many at once as make `cells` numbers.
+
     Parameters
     ----------
     negatives : (n_users, n) item ids for the sampled protocol, None for all items.
@@ -135,34 +139,36 @@ def scored_batches(
     rows : (B,) places in `users`; scores : (B, 1 + n) with the true item first and -inf
     where no negative is, or (B, n_items + 1).
     """
-    quick = None if negatives is None else getattr(model, "score_candidates", None)
-    if not getattr(model, "dot_products", True):
-        quick = None  # it would score every item all the same
-    chunk = 512 if quick else max(1, cells // (split.n_items + 1))
-    order = np.argsort(-split.train.lengths[users], kind="stable")
+    dots, max_len = getattr(model, "dot_products", False), getattr(model, "max_len", 0)
+    chunk, lengths = cells // (split.n_items + 1) or 1, split.train.lengths[users]
+    order, device = np.argsort(-lengths, kind="stable"), model_device(model)
     with evaluation_mode(model):
-        for first in range(0, len(users), chunk):
-            rows = order[first : first + chunk]
-            yield rows, _scores(model, split, on, users[rows], negatives, bool(quick))
+        vectors = model.vectors() if dots else None  # (M + 1, D)
+        while len(order):
+            longest = max(1, min(lengths[order[0]], max_len or TOKENS))
+            n = min(512, TOKENS // longest) if dots else chunk
+            rows, order = order[:n], order[n:]
+            asked = users[rows]  # (B,)
+            batch = Histories(split, on).batch(asked, max_len or None)
+            who, *read = (x.to(device) for x in (torch.from_numpy(asked), *batch))
+            if negatives is not None:
+                true_first = np.c_[held_out(split, on)[asked], negatives[asked]]
+                lists = torch.from_numpy(true_first).to(device)  # (B, 1 + n)
+                yield rows, _of_lists(model, read, who, lists)
+            elif vectors is None:
+                yield rows, model.score(*read, users=who)
+            else:
+                model.check(*read)
+                queries = model(*read, who)  # (B, K, D)
+                for first in range(0, len(rows), chunk):
+                    some = slice(first, first + chunk)
+                    yield rows[some], products(queries[some], vectors)
 
 
-@torch.no_grad()
-def _scores(
-    model: Any, split: Split, on: str, users: Array, lists: Array | None, quick: bool
-) -> Tensor:
-    """(B, n_items + 1), or (B, 1 + n) of the lists alone, where the numbers live."""
-    device = model_device(model)
-    items, lengths = Histories(split, on).batch(users, getattr(model, "max_len", None))
-    inputs = items.to(device), lengths.to(device)  # (B, T), (B,)
-    who_asks = torch.from_numpy(users).to(device)  # (B,)
-    if lists is None:
-        return model.score(*inputs, users=who_asks)
-    true_first = np.c_[held_out(split, on)[users], lists[users]]  # (B, 1 + n)
-    candidates = torch.from_numpy(true_first).to(device)
-    if quick:
-        scores = model.score_candidates(*inputs, candidates, users=who_asks)
+def _of_lists(model: Any, read: list[Tensor], users: Tensor, lists: Tensor) -> Tensor:
+    """(B, 1 + n) scores of the lists alone; read: items (B, T) and lengths (B,)."""
+    if hasattr(model, "score_candidates"):
+        scores = model.score_candidates(*read, lists, users=users)
     else:
-        scores = model.score(*inputs, users=who_asks).gather(
-            1, candidates
-        )  # (B, 1 + n)
-    return scores.masked_fill(candidates == 0, -torch.inf)
+        scores = model.score(*read, users=users).gather(1, lists)
+    return scores.masked_fill(lists == 0, -torch.inf)

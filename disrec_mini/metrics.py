@@ -49,14 +49,11 @@ def metrics(ranks: Tensor | Array, ks: tuple[int, ...] = KS) -> dict[str, float]
     >>> found["ndcg@10"], found["mrr"]  # (1 + 1/2 + 0) / 3, (1 + 1/3 + 1/20) / 3
     (0.5, 0.461...)
     """
+    names = [f"{name}@{k}" for name in ("recall", "ndcg") for k in ks] + ["mrr"]
     rank = np.asarray(ranks)
     if rank.size == 0:
-        return {name: float("nan") for name in _names(ks)}
-    return {name: float(per_user(rank, name).mean()) for name in _names(ks)}
-
-
-def _names(ks: tuple[int, ...]) -> list[str]:
-    return [f"recall@{k}" for k in ks] + [f"ndcg@{k}" for k in ks] + ["mrr"]
+        return dict.fromkeys(names, float("nan"))
+    return {name: float(per_user(rank, name).mean()) for name in names}
 
 
 def per_user(ranks: Array, metric: str) -> Array:

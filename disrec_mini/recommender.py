@@ -174,7 +174,7 @@ class Recommender(nn.Module):
     @property
     def dot_products(self) -> bool:
         """Whether its scores are dot products of queries and vectors."""
-        return type(self).score is Recommender.score
+        return getattr(self.score, "__func__", None) is Recommender.score
 
     # -- what comes from here ----------------------------------------------------------
 
@@ -197,12 +197,7 @@ class Recommender(nn.Module):
         DisrecError : sequences that the model cannot read.
         """
         self.check(items, lengths)
-        queries, table = self(items, lengths, users), self.vectors().T  # (D, M + 1)
-        scores = queries[:, 0] @ table  # (B, M + 1)
-        for k in range(1, queries.shape[1]):
-            torch.maximum(scores, queries[:, k] @ table, out=scores)
-        scores[:, 0] = -math.inf
-        return scores
+        return products(self(items, lengths, users), self.vectors())
 
     @torch.no_grad()
     def score_candidates(
@@ -216,10 +211,7 @@ class Recommender(nn.Module):
         if not self.dot_products:
             return self.score(items, lengths, users).gather(1, candidates)
         self.check(items, lengths)
-        queries = self(items, lengths, users)  # (B, K, D)
-        vectors = self.vectors()[candidates]  # (B, C, D)
-        scores = (vectors @ queries.transpose(1, 2)).amax(-1)  # (B, C)
-        return scores.masked_fill(candidates == 0, -math.inf)
+        return products(self(items, lengths, users), self.vectors(), candidates)
 
     @torch.no_grad()
     def recommend(
@@ -245,8 +237,8 @@ class Recommender(nn.Module):
         """
         single, rows = click_rows(items, self.n_items)
         k = check_whole(k, "k", 1)
-        nobody = [None] * len(rows)
-        users_of = nobody if users is None else np.atleast_1d(users).tolist()
+        users = [None] * len(rows) if users is None else users
+        users_of = np.atleast_1d(users).tolist()
         if len(users_of) != len(rows):
             raise DisrecError(f"{len(rows)} sequences need as many users.")
         asked = zip(rows, users_of, strict=True)
@@ -328,6 +320,28 @@ class Recommender(nn.Module):
         model = cls(cls.config_type(**content["config"]), content["item_names"])
         model.load_state_dict(content["weights"])
         return model
+
+
+@torch.no_grad()
+def products(queries: Tensor, vectors: Tensor, lists: Tensor | None = None) -> Tensor:
+    """max_k query_k . vector_j for every item j, or for some of them.
+
+    Parameters
+    ----------
+    queries : (B, K, D). vectors : (M + 1, D). lists : (B, C) int64 item ids, or all.
+
+    Returns
+    -------
+    (B, M + 1), or (B, C), a tensor of its own; -inf at padding.
+    """
+    if lists is not None:
+        scores = (vectors[lists] @ queries.transpose(1, 2)).amax(-1)  # (B, C)
+        return scores.masked_fill(lists == 0, -math.inf)
+    scores = queries[:, 0] @ vectors.T  # (B, M + 1)
+    for k in range(1, queries.shape[1]):
+        torch.maximum(scores, queries[:, k] @ vectors.T, out=scores)
+    scores[:, 0] = -math.inf
+    return scores
 
 
 @contextlib.contextmanager

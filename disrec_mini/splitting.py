@@ -135,10 +135,8 @@ class Histories:
         inside = column < lengths[:, None]  # (B, T)
         learned = place < train.lengths[users][:, None]  # (B, T), of training
         index = train.offsets[users][:, None] + place  # (B, T)
-        items = np.where(
-            learned, train.items[np.where(learned, index, 0)], valid[:, None]
-        )
-        items = np.where(inside, items, 0)  # (B, T)
+        items = train.items[np.where(learned, index, 0)]  # (B, T)
+        items = np.where(inside, np.where(learned, items, valid[:, None]), 0)
         return torch.from_numpy(items), torch.from_numpy(lengths)
 
     def seen(self, users: Array) -> tuple[Array, Array]:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import disrec_mini as dm
-from disrec_mini import evaluation
+from disrec_mini import candidates, evaluation
 from disrec_mini.baselines import InversePopularity, Popularity
 
 quick = settings(max_examples=60, deadline=None, derandomize=True)
@@ -387,6 +387,82 @@ def test_score_candidates_equals_score(name: str, build: Callable) -> None:
             dm.evaluate(model, split, on=on).ranks,
             dm.evaluate(Slow(), split, on=on).ranks,
         )
+
+
+class Queries(dm.Recommender):
+    """K dot products; `kind` says what is special about their values."""
+
+    def __init__(self, kind: str, n_intents: int) -> None:
+        super().__init__(dm.settings.Config(N_ITEMS))
+        draw = torch.Generator().manual_seed(len(kind))
+        table = torch.randn(N_ITEMS + 1, n_intents, 8, generator=draw)
+        rows = torch.randn(N_ITEMS + 1, 8, generator=draw)
+        if kind == "tied":  # whole numbers: sums are exact in any order
+            table, rows = table.round(), rows.sign() * (rows.abs() > 1)
+        if kind == "equal":
+            table, rows = table.round(), rows[1].round().expand_as(rows).clone()
+        if kind == "holes":
+            rows[3::4], rows[5::7] = math.nan, math.inf
+        self.table = torch.nn.Parameter(table)
+        self.rows = torch.nn.Parameter(rows)
+
+    def forward(
+        self,
+        items: torch.Tensor,
+        lengths: torch.Tensor,
+        users: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        last = items[torch.arange(len(items)), lengths - 1]
+        return self.table[last]
+
+    def vectors(self) -> torch.Tensor:
+        return self.rows
+
+
+@pytest.mark.parametrize("n_intents", [1, 3])
+@pytest.mark.parametrize("kind", ["random", "tied", "equal", "holes"])
+@pytest.mark.parametrize("on", ["valid", "test"])
+def test_ranks_from_queries_are_those_of_scores(
+    on: str, kind: str, n_intents: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Straight from queries, in parts of any size, or by a scorer that hides them."""
+    split = dm.leave_one_out(random_clicks(7))
+    model = Queries(kind, n_intents)
+    assert model.dot_products
+
+    class Hidden:
+        def score(self, items, lengths, users=None):  # type: ignore[no-untyped-def]
+            products = model(items, lengths) @ model.rows.T  # (B, K, M + 1)
+            scores = products.amax(1)  # (B, M + 1)
+            scores[:, 0] = -math.inf
+            return scores
+
+    for protocol in ("full", "sampled"):
+        expected = dm.evaluate(Hidden(), split, protocol, on).ranks
+        if kind == "equal" and protocol == "full":
+            seen = [len(set(split.train[u].tolist())) for u in range(split.n_users)]
+            assert (expected >= N_ITEMS - max(seen) - 1).all()  # ties count against it
+        for cells, tokens in ((2**21, 2**14), (1, 2**14), (60, 30), (2**21, 1)):
+            monkeypatch.setattr(candidates, "TOKENS", tokens)
+            found = dm.evaluate(model, split, protocol, on, cells=cells).ranks
+            assert np.array_equal(found, expected), (protocol, cells, tokens)
+
+
+def test_full_ranking_reads_and_scores_everybody_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No list is drawn, nothing is scored twice, and the table is asked for once."""
+    split = dm.leave_one_out(random_clicks(7))
+    model, read, asked = Queries("random", 2), [], []
+    forward, vectors = model.forward, model.vectors
+    monkeypatch.setattr(evaluation, "draw_negatives", None)
+    monkeypatch.setattr(
+        model, "forward", lambda *x: (read.extend(x[2].tolist()), forward(*x))[1]
+    )
+    monkeypatch.setattr(model, "vectors", lambda: (asked.append(1), vectors())[1])
+    found = dm.evaluate(model, split, "full", cells=60)
+    assert sorted(read) == found.users.tolist()
+    assert len(asked) == 1
 
 
 # -- the result ------------------------------------------------------------------------
