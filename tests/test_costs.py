@@ -1,5 +1,9 @@
 """What a run will cost, against counted products and counted tokens."""
 
+import importlib.util
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -89,3 +93,47 @@ def test_an_epoch_is_arithmetic_and_sweeps() -> None:
     cost = costs.StepCost(n_pairs=100, tokens=1, flops=6e9, swept=4e8)
     assert cost.epoch_seconds(1000, speed=2e9, bandwidth=4e9) == pytest.approx(31)
     assert torch.get_default_dtype() == torch.float32  # FLOAT
+
+
+# -- benchmarks/scale.py ---------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def scale() -> Any:
+    path = Path(__file__).parents[1] / "benchmarks" / "scale.py"
+    spec = importlib.util.spec_from_file_location("scale", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_large_world_is_long_tailed_and_sequential(
+    scale: Any, tmp_path: Path
+) -> None:
+    clicks = scale.make_clicks(2000, 26_744)
+    about = clicks.summary()
+    assert about["min_length"] >= 20
+    assert 50 < about["median_length"] < 90
+    assert 110 < about["mean_length"] < 180
+    assert about["top_1_percent_share"] > 0.1
+    mood = (clicks.items - 1) % scale.MOODS
+    same = mood[1:] == mood[:-1]  # the previous click says what comes next
+    assert 0.5 < same.mean() < 0.65
+    scale.write_pairs(clicks, tmp_path / "clicks.txt", rows=1000)
+    again = dm.read_interactions(tmp_path / "clicks.txt")
+    assert np.array_equal(again.items, clicks.items)
+    assert np.array_equal(again.offsets, clicks.offsets)
+
+
+def test_what_grows_with_the_data(scale: Any) -> None:
+    rows = [scale.growth_row(10**power) for power in (6, 9)]
+    assert rows[1]["bytes"]["table"] == 100_000_000 * 64 * 4
+    for name in ("clicks", "table", "checkpoint", "held", "swept_in_a_step"):
+        assert rows[1]["bytes"][name] == 1000 * rows[0]["bytes"][name], name
+    assert rows[0]["flops_in_a_step"] == rows[1]["flops_in_a_step"]
+    hours = rows[1]["epoch_hours"]
+    assert hours["eight_shards"] < hours["eight_copies"] < hours["one_machine"]
+    assert len(rows[0]["who_takes_over"]) == 1
+    assert len(rows[1]["who_takes_over"]) == 3
