@@ -125,7 +125,7 @@ def bare_ranking(model: dm.DisRec, split: dm.Split, max_len: int) -> torch.Tenso
     """How many items are worse than the true one: no padding, nothing left out."""
     users = np.flatnonzero(split.valid_items)
     users = users[np.argsort(-split.train.lengths[users], kind="stable")]
-    table, worse = model.vectors(), []
+    table, worse = model.vectors(), torch.zeros(split.n_users, dtype=torch.int64)
     for some in np.array_split(users, -(-len(users) // 128)):
         items, lengths = Histories(split, "valid").batch(some, max_len)
         queries = model(items, lengths)  # (128, K, D)
@@ -133,8 +133,9 @@ def bare_ranking(model: dm.DisRec, split: dm.Split, max_len: int) -> torch.Tenso
         best = queries[:, 0] @ table.T  # (128, M + 1)
         for k in range(1, queries.shape[1]):
             best = torch.maximum(best, queries[:, k] @ table.T)
-        worse.append((best < best.gather(1, true)).sum(1))
-    return torch.cat(worse)
+        # into its place: small results kept apart would split the heap
+        worse[torch.from_numpy(some)] = (best < best.gather(1, true)).sum(1)
+    return worse
 
 
 def timed(call: Any, *arguments: Any) -> float:
