@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from disrec_mini import settings
-from disrec_mini.experiments import report
+from disrec_mini.experiments import plans, report
 
 ROOT = Path(__file__).parents[1]
 STORED = ROOT / "book" / "results"
-EXPERIMENTS = sorted(path.parent.name for path in STORED.glob("*/report.json"))
+REPORTS = {path.parent.name for path in STORED.glob("*/report.json")}
+EXPERIMENTS = sorted(REPORTS & plans.PLANS.keys())  # benchmarks have reports as well
 
 
 def metrics(name: str, setting: str) -> dict[str, Any]:
