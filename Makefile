@@ -18,6 +18,7 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 COLAB := .venv-colab
+PEER  := .venv-peer
 NOTEBOOKS := $(sort $(shell find book -name '*.ipynb' -not -path '*/assignments/*' \
 	-not -path '*/_build/*' -not -path '*/.ipynb_checkpoints/*'))
 ANSWERED := $(sort $(wildcard book/assignments/source/*/*.ipynb))
@@ -26,7 +27,7 @@ ANSWERED := $(sort $(wildcard book/assignments/source/*/*.ipynb))
 .NOTPARALLEL:
 .PHONY: help install book serve notebooks clean-notebooks new-chapter address release \
 	test check lint format types site-check browser nbval unit links test-slow \
-	test-colab clean
+	test-colab peer clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' \
@@ -133,10 +134,23 @@ test-colab: $(COLAB)/.ready ## run the notebooks with Colab's versions (one: NB=
 	OMP_NUM_THREADS=1 $(COLAB)/bin/pytest --nbval-lax --nbval-current-env \
 		--nbval-cell-timeout=300 $(NB) $(PYTEST_FLAGS)
 
+# Another library, with older needs, in an environment apart: Python 3.11 or 3.12.
+$(PEER)/.ready: benchmarks/peer-requirements.txt
+	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 13) or sys.exit( \
+		"The peer needs Python 3.11 or 3.12; set PYTHON=/path/to/python3.11")'
+	test -x $(PEER)/bin/pip || $(PYTHON) -m venv --clear $(PEER)
+	$(PEER)/bin/python -m pip install --quiet --prefer-binary $(PIP_FLAGS) \
+		-r benchmarks/peer-requirements.txt
+	$(PEER)/bin/python -m pip install --quiet --no-deps $(PIP_FLAGS) --editable .
+	@touch $@
+
+peer: $(PEER)/.ready ## RecTools beside us in .venv-peer, for benchmarks/quality.py
+	$(PEER)/bin/python benchmarks/peer.py
+
 test-slow: $(READY) ## the tests marked slow
 	$(BIN)/pytest -m slow tests $(PYTEST_FLAGS)
 
 clean: ## remove .venv, the built site and all caches
-	rm -rf $(VENV) $(COLAB) _build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(COLAB) $(PEER) _build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name .git -prune -o -type d \
 		\( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
