@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch.optim.swa_utils import AveragedModel
 
+from disrec_mini import processes
 from disrec_mini.checks import check_same_run
 from disrec_mini.errors import DisrecError
 from disrec_mini.files import read_torch, write_torch
@@ -43,6 +44,7 @@ def store(folder: Path, run: dict[str, Any], state: State) -> None:
     run : what a resumed run must agree with: data, settings, plan.
     """
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    own = torch.get_rng_state(), cuda, state.generator.get_state()
     average = state.averaged
     content = {
         "format": FORMAT,
@@ -53,9 +55,10 @@ def store(folder: Path, run: dict[str, Any], state: State) -> None:
         "best": state.best,
         "history": asdict(state.history),
         "steps": state.steps,
-        "random": (torch.get_rng_state(), cuda, state.generator.get_state()),
+        "random": processes.gather(own),
     }
-    write_torch(folder / FILE, content)
+    if processes.rank() == 0:
+        write_torch(folder / FILE, content)
 
 
 def restore(folder: Path, run: dict[str, Any], state: State) -> None:
@@ -72,6 +75,7 @@ def restore(folder: Path, run: dict[str, Any], state: State) -> None:
     for part, now in run.items():
         if part in content or part != "objective":  # older files do not say
             check_same_run(part, content.get(part), now, path)
+    own = processes.own_part(content.get("random"), path)
     try:
         state.model.load_state_dict(content["weights"])
         state.optimizer.load_state_dict(content["optimizer"])
@@ -79,11 +83,11 @@ def restore(folder: Path, run: dict[str, Any], state: State) -> None:
             state.averaged.load_state_dict(content["averaged"])
         state.best, state.steps = content["best"], content["steps"]
         state.history = History(**content["history"])
-        everywhere, cuda, own = content["random"]
+        everywhere, cuda, generator = own or content["random"]
         torch.set_rng_state(everywhere)
         if cuda and torch.cuda.is_available():
             torch.cuda.set_rng_state_all(cuda)
-        state.generator.set_state(own)
+        state.generator.set_state(generator)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         cause = str(error).partition("\n")[0]
         sentence = f"{path} does not fit this version of disrec_mini: {cause}"

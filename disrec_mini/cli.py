@@ -44,6 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         options = _parser(words).parse_args(words)
+        if _several() and options.run is not _train:
+            raise DisrecError("torchrun is for `train`: start this without it.")
         code = int(options.run(options, words) or 0)
         sys.stdout.flush()
         return code
@@ -60,15 +62,31 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
             raise
         sentence, code = "the memory is full: choose a smaller --dim or --groups.", 2
-    print(f"disrec_mini: {sentence}", file=sys.stderr)
+    _say(sentence)
     return code
+
+
+def _several() -> bool:
+    """Whether torchrun started other processes beside this one."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def _say(sentence: str) -> None:
+    """One line; of several processes only the first that has one to say."""
+    if _several():
+        from disrec_mini import processes
+
+        if not processes.speaks():
+            return
+    print(f"disrec_mini: {sentence}", file=sys.stderr, flush=True)
 
 
 class _Parser(argparse.ArgumentParser):
     """Mistakes are answered in one line, not with the whole usage."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"disrec_mini: {message}; see {self.prog} --help.\n")
+        _say(f"{message}; see {self.prog} --help.")
+        self.exit(2)
 
 
 def _parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
@@ -188,7 +206,6 @@ def _train(options: argparse.Namespace, words: list[str]) -> int:
     files = (out / "checkpoint.pt", out / "result.json")
     if options.resume is None and any(file.exists() for file in files):
         raise DisrecError(f"{out} already holds a run: go on with --resume {out}.")
-    from disrec_mini.files import write_json_atomic
     from disrec_mini.splitting import leave_one_out
 
     split = leave_one_out(data)
@@ -200,9 +217,12 @@ def _train(options: argparse.Namespace, words: list[str]) -> int:
     run = run or _new_run(options, split)
     config = kind(data.n_items).replace(**{**run["settings"], "n_items": data.n_items})
     run["epochs"] = run["epochs"] or _enough_epochs(split)
-    write_json_atomic(out / "run.json", {**run, "settings": asdict(config)})
+    run["settings"] = asdict(config)
     command = shlex.join(["python", "-m", "disrec_mini", *words])
-    return _run(options, run, config, split, out, command)
+    from disrec_mini import processes
+
+    with processes.group():
+        return _run(options, run, config, split, out, command)
 
 
 def _run(
@@ -214,8 +234,12 @@ def _run(
     command: str,
 ) -> int:
     """Train, store, show."""
-    from disrec_mini import runs
+    from disrec_mini import processes, runs
+    from disrec_mini.files import write_json_atomic
 
+    first = processes.rank() == 0  # the others write and show nothing
+    if first:
+        write_json_atomic(out / "run.json", run)
     done = runs.run(
         run["model"],
         config,
@@ -227,8 +251,11 @@ def _run(
         **_fit_options(options, run, out),
     )
     if done is None:
-        print(f"disrec_mini: go on with --resume {out}", file=sys.stderr)
+        if first:
+            print(f"disrec_mini: go on with --resume {out}", file=sys.stderr)
         return 130
+    if not first:
+        return 0
     _print_table(done.store(out / "result.json"))
     print(f"written to {out}", file=sys.stderr)
     return 0

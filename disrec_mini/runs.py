@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from disrec_mini import __version__
+from disrec_mini import __version__, processes
 from disrec_mini.baselines import Counted
 from disrec_mini.candidates import draw_negatives, some_users
-from disrec_mini.evaluation import PROTOCOLS, evaluate
+from disrec_mini.dealing import evaluate
+from disrec_mini.evaluation import PROTOCOLS
 from disrec_mini.files import write_json_atomic
 from disrec_mini.history import History
 from disrec_mini.interactions import Interactions
@@ -83,7 +84,7 @@ def run(
         history = fit(model, train, seed=seed, **options)
     if history.stopped_by == "interrupt":
         return None
-    if keep is not None:
+    if keep is not None and processes.rank() == 0:
         model.save(keep)
     metrics = measure(
         model,
@@ -174,7 +175,7 @@ def as_now(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def provenance() -> dict[str, Any]:
-    """Versions, threads, commit and time: who made a result."""
+    """Versions, threads, processes, commit and time: who made a result."""
     here = Path(__file__).parent
     try:
         git = subprocess.run(
@@ -194,6 +195,7 @@ def provenance() -> dict[str, Any]:
             "python": platform.python_version(),
         },
         "threads": torch.get_num_threads(),
+        "processes": processes.world(),
         "git": git or None,
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }

@@ -16,13 +16,14 @@ import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from disrec_mini import checkpoints
+from disrec_mini import checkpoints, processes
 from disrec_mini.candidates import draw_negatives, some_users
 from disrec_mini.checkpoints import State
 from disrec_mini.checks import check_choice, check_same_items, check_whole
 from disrec_mini.checks import choose_device as choose_device
+from disrec_mini.dealing import deal, evaluate, pooled
 from disrec_mini.errors import DisrecError
-from disrec_mini.evaluation import PROTOCOLS, evaluate
+from disrec_mini.evaluation import PROTOCOLS
 from disrec_mini.files import remove_leftovers
 from disrec_mini.history import EpochLog, History, shown
 from disrec_mini.metrics import per_user
@@ -77,6 +78,9 @@ def fit(
 ) -> History:
     """Train a model in place; it ends with the weights that validated best.
 
+    In a script under `torchrun` the processes train it together: `dealing`. Each calls
+    `fit` with the same data and arguments and ends with the same weights.
+
     Parameters
     ----------
     model : trained in place. split : from `leave_one_out`; the test part is not read.
@@ -91,8 +95,10 @@ def fit(
         "full" with logq, else "sampled".
     valid_users : at most this many users are asked, the same every time.
     minutes : stop after the first epoch that ends later than this.
-    out : folder for `checkpoint.pt`, written after every epoch, atomically.
-    resume : go on from `out`'s checkpoint; without one, start from the beginning.
+    out : folder for `checkpoint.pt`, written after every epoch, atomically; by the
+        first of several processes, but all read it.
+    resume : go on from `out`'s checkpoint, with as many processes; without one, start
+        from the beginning.
     on_epoch : called with each epoch's dict and the model that was validated.
 
     Returns
@@ -102,7 +108,7 @@ def fit(
     Raises
     ------
     DisrecError : data, arguments or a checkpoint that do not fit; a loss that is not
-        finite, with the step and the cause.
+        finite, with the step and the cause; another process that has ended.
     """
     check_same_items(model.n_items, split.n_items)
     seed = check_whole(seed, "seed", 0)
@@ -113,8 +119,9 @@ def fit(
     plan = _Plan(epochs, seed, validate_every, patience, select, protocol, valid_users)
     if resume and out is None:
         raise DisrecError("resume needs `out`, the folder of the run.")
-    with torch.random.fork_rng():
-        model.to(choose_device(device))
+    with processes.group(), torch.random.fork_rng(range(torch.cuda.device_count())):
+        model.to(processes.device(device))
+        objective = deal(objective, model, plan, minutes, out is None)
         trainer = _Trainer(model, objective, split, plan, progress)
         if resume:
             checkpoints.restore(Path(str(out)), trainer.run, trainer.state)
@@ -138,14 +145,14 @@ class _Trainer:
                 "(leave-one-out holds two clicks of each user back)."
             )
         self.model, self.objective, self.split = model, objective, split
-        self.plan, self.progress = plan, progress
+        self.plan, self.progress = plan, progress and processes.rank() == 0
         self.run = {
             "data": checkpoints.fingerprint(split),
             "config": asdict(model.config),
             "plan": asdict(plan),
             "objective": objective.identity(),
         }
-        torch.manual_seed(plan.seed)
+        torch.manual_seed(processes.own_seed(plan.seed))
         averaged = None
         if objective.average:
             decay = get_ema_multi_avg_fn(objective.average)
@@ -183,13 +190,14 @@ class _Trainer:
                 history.epochs.append(epoch)
                 if epoch["epoch"] % self.plan.validate_every == 0:
                     self._validate(epoch)
+                epoch.update(processes.gather(epoch)[0])
                 if out is not None:
                     self.store(out)
                 if on_epoch is not None:
                     on_epoch(epoch, self.validated)
                 history.stopped_by = self._reason(minutes)
         except KeyboardInterrupt:
-            history.stopped_by = "interrupt"
+            history.stopped_by = processes.leave("interrupt")
         best = self.state.best
         self.model.load_state_dict(best or self.validated.state_dict())
         self.model.eval()
@@ -224,13 +232,13 @@ class _Trainer:
                 done = number - 1 + nth / objective.n_steps
                 loss = self._step(step, done, f"step {nth + 1} of epoch {number}")
                 log.add(loss)
-                bar.update(loss.n_pairs)
+                bar.update(loss.n_pairs * processes.world())
                 if self.progress and nth % 10 == 0:
                     bar.set_postfix_str(shown(log.means()))
         self._watch(None)
         return {
             "epoch": number,
-            **log.means(),
+            **pooled(log),
             **loss.latest,
             "pairs_per_second": objective.n_pairs / (time.perf_counter() - began),
             "seconds": time.perf_counter() - began,
