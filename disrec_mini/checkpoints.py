@@ -1,7 +1,7 @@
 """Checkpoints: everything needed to go on as if nothing had happened. Chapter 10."""
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,10 @@ def restore(folder: Path, run: dict[str, Any], state: State) -> None:
     content = read_torch(path, FORMAT, "a checkpoint of disrec_mini")
     for part, now in run.items():
         if part in content or part != "objective":  # older files do not say
-            check_same_run(part, content.get(part), now, path)
+            before = content.get(part)
+            if part == "config" and isinstance(before, dict):  # of fewer settings
+                before = {**_defaults(state.model), **before}
+            check_same_run(part, before, now, path)
     own = processes.own_part(content.get("random"), path)
     try:
         state.model.load_state_dict(content["weights"])
@@ -92,6 +95,12 @@ def restore(folder: Path, run: dict[str, Any], state: State) -> None:
         cause = str(error).partition("\n")[0]
         sentence = f"{path} does not fit this version of disrec_mini: {cause}"
         raise DisrecError(sentence) from None
+
+
+def _defaults(model: torch.nn.Module) -> dict[str, Any]:
+    """What settings were before they existed."""
+    config: Any = model.config
+    return {f.name: f.default for f in fields(config) if f.default is not MISSING}
 
 
 def fingerprint(split: Split) -> str:

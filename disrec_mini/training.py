@@ -3,11 +3,10 @@
 Nothing here knows what is learned: an `Objective` has the steps and what each costs.
 """
 
-import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +24,13 @@ from disrec_mini.dealing import deal, evaluate, pooled
 from disrec_mini.errors import DisrecError
 from disrec_mini.evaluation import PROTOCOLS
 from disrec_mini.files import remove_leftovers
+from disrec_mini.finite import FiniteLoss, precision
 from disrec_mini.history import EpochLog, History, shown
 from disrec_mini.metrics import per_user
-from disrec_mini.recommender import Objective, Recommender, StepLoss, model_device
+from disrec_mini.recommender import Objective, Recommender, StepLoss
 from disrec_mini.splitting import Split
 
 AVERAGE_EVERY = 5  # steps between two updates of the average
-READ_EVERY = 10  # steps between two looks at the loss, where looking takes time
 
 OnEpoch = Callable[[dict[str, Any], Any], None]
 
@@ -161,7 +160,7 @@ class _Trainer:
         optimizer, generator = objective.optimizer(), objective.generator
         self.state = State(model, optimizer, averaged, generator, history)
         self.validation = _validation(split, plan)
-        self.unread: list[tuple[str, StepLoss]] = []
+        self.watch = FiniteLoss(model, objective)
 
     @property
     def validated(self) -> Any:
@@ -235,7 +234,7 @@ class _Trainer:
                 bar.update(loss.n_pairs * processes.world())
                 if self.progress and nth % 10 == 0:
                     bar.set_postfix_str(shown(log.means()))
-        self._watch(None)
+        self.watch.read()
         return {
             "epoch": number,
             **pooled(log),
@@ -253,9 +252,9 @@ class _Trainer:
     def _step(self, step: Any, done: float, where: str) -> StepLoss:
         state = self.state
         state.optimizer.zero_grad(set_to_none=True)
-        with _precision(model_device(self.model)):
+        with precision(self.model):
             loss = self.objective.loss(step, done)
-        self._watch(loss, where)
+        self.watch.see(loss, where)
         loss.total.backward()
         state.optimizer.step()
         state.steps += 1
@@ -263,27 +262,6 @@ class _Trainer:
         if state.averaged is not None and state.steps % AVERAGE_EVERY == 0:
             state.averaged.update_parameters(self.model)
         return loss
-
-    def _watch(self, loss: StepLoss | None, where: str = "") -> None:
-        """Raise a sentence if a loss is not finite.
-
-        On a CPU at once; elsewhere some steps later, as looking would hold them up.
-        """
-        if loss is not None:
-            seen = replace(loss, total=loss.total.detach(), seen=None)
-            self.unread.append((where, seen))
-            if seen.total.device.type != "cpu" and len(self.unread) < READ_EVERY:
-                return
-        unread, self.unread = self.unread, []
-        finite = torch.stack([x.total for _, x in unread] or [torch.zeros(())])
-        if bool(finite.isfinite().all()):
-            return
-        where, seen = unread[finite.isfinite().tolist().index(False)]
-        cause = _cause(self.model, self.objective, seen)
-        advice = self.objective.advice
-        raise DisrecError(
-            f"{where}: the loss is not finite, because {cause}; try {advice}."
-        )
 
     def _validate(self, epoch: dict[str, Any]) -> None:
         if self.validation is None:
@@ -309,13 +287,6 @@ class _Trainer:
 # -- parts -----------------------------------------------------------------------------
 
 
-def _precision(device: torch.device) -> Any:
-    """bfloat16 where CUDA has units for it (not run here), else as the weights are."""
-    if device.type == "cuda":
-        return torch.autocast("cuda", torch.bfloat16)
-    return contextlib.nullcontext()
-
-
 def _validation(
     split: Split, plan: _Plan
 ) -> tuple[np.ndarray, np.ndarray | None] | None:
@@ -324,13 +295,3 @@ def _validation(
     sampled = plan.protocol == "sampled"
     negatives = draw_negatives(split, "valid") if sampled and len(users) else None
     return (users, negatives) if len(users) else None
-
-
-def _cause(model: Recommender, objective: Objective, loss: StepLoss) -> str:
-    broken = [n for n, p in model.named_parameters() if not p.isfinite().all()]
-    if broken:
-        return f"the weights {broken[0]} had become infinite or NaN in an earlier step"
-    for name, value in loss.means.items():
-        if not torch.as_tensor(value).isfinite().all():
-            return f"the {objective.names.get(name, name)} loss overflowed"
-    return "it overflowed"
