@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from disrec_mini.splitting import Split
 
 PAPER_EPOCHS = 60
-ENOUGH_PAIRS = 4_500_000  # visited in training by default, in 10 to 60 epochs
+ENOUGH_PAIRS = 4_500_000  # visited in training by default, in 15 to 60 epochs
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -133,20 +133,7 @@ def _add_train(parser: argparse.ArgumentParser, kind: str) -> None:
         help=f"what learns: {', '.join(MODELS)} (disrec)",
     )
     parser.add_argument("--format", choices=["auto", *FORMATS], default="auto")
-    base = parser.add_mutually_exclusive_group()
-    base.add_argument(
-        "--base",
-        choices=BASES,
-        help="where settings start: recommended (default), which follow from the "
-        "lengths of the histories; paper; in_batch, recommended before 0.2",
-    )
-    base.add_argument(
-        "--paper",
-        action="store_const",
-        dest="base",
-        const="paper",
-        help="the paper's settings",
-    )
+    _add_base(parser)
     parser.add_argument("--epochs", type=int, help="passes over all pairs")
     parser.add_argument("--validate-every", type=int, help="epochs, 1 by default")
     parser.add_argument("--patience", type=int, help="validations without a gain")
@@ -166,6 +153,23 @@ def _add_train(parser: argparse.ArgumentParser, kind: str) -> None:
     for field, about in declared(config_class(kind)):
         if field.default is not MISSING:
             _add_setting(own, field, about)
+
+
+def _add_base(parser: argparse.ArgumentParser) -> None:
+    base = parser.add_mutually_exclusive_group()
+    base.add_argument(
+        "--base",
+        choices=BASES,
+        help="where settings start: recommended (default), which follow from the "
+        "lengths of the histories; paper; in_batch, recommended before 0.2",
+    )
+    base.add_argument(
+        "--paper",
+        action="store_const",
+        dest="base",
+        const="paper",
+        help="the paper's settings",
+    )
 
 
 def _add_setting(parser: Any, field: Any, about: Setting) -> None:
@@ -295,7 +299,7 @@ def _fit_options(
 def _enough_epochs(split: "Split") -> int:
     """Epochs that visit about `ENOUGH_PAIRS` (past, future) pairs."""
     pairs = int((split.train.lengths - 1).clip(min=0).sum())
-    return min(60, max(10, round(ENOUGH_PAIRS / max(pairs, 1))))
+    return min(60, max(15, round(ENOUGH_PAIRS / max(pairs, 1))))
 
 
 def _settings(options: argparse.Namespace, data: Any) -> dict[str, Any]:

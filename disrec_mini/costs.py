@@ -54,7 +54,7 @@ def step_cost(
     """
     rng, n = np.random.default_rng(seed), windows.length - 1  # (W,)
     n_pairs = min(config.group_size * config.groups, int(n.sum()))
-    visit = getattr(config, "visit", None)
+    visit = config.visit
     most = config.groups if visit is None else visit or int(n.max())
     most = 1 if config.sampler == "pairs" else most
     visits = -(-n // most)  # (W,), of each window in an epoch
@@ -64,7 +64,7 @@ def step_cost(
     if config.sampler == "pairs":
         window, count = drawn[:enough], np.ones(enough)
     n, m = n[window], count * (n / visits)[window]  # (V,), pairs in the step
-    dealt = np.minimum(m, config.groups) if getattr(config, "negatives", 0) else m
+    dealt = np.minimum(m, config.groups) if config.negatives else m
     size = _longest(n, m, rng)  # (V,), of pasts
     if with_future:
         size = np.r_[size, _longest(n, dealt, rng)]  # (2 V,)
@@ -72,7 +72,9 @@ def step_cost(
     if config.sampler == "packed":
         shapes = batches._place(size)[1]
     flops = 3 * sum(rows * row_flops(width, config) for rows, width in shapes)
-    flops += n_pairs * loss_flops(config, dealt.sum() / m.sum() if with_future else 0)
+    of_group = dealt.sum() / config.groups if config.negatives else config.group_size
+    futures = dealt.sum() / m.sum() if with_future else 0.0
+    flops += n_pairs * loss_flops(config, futures, of_group)
     tokens = sum(rows * width for rows, width in shapes)
     return StepCost(n_pairs, tokens, flops, swept(config))
 
@@ -97,12 +99,13 @@ def row_flops(width: int, config: Any) -> float:
     return T * (config.n_blocks * block + layer)
 
 
-def loss_flops(config: Any, futures: float = 0.0) -> float:
+def loss_flops(config: Any, futures: float, B: float) -> float:
     """Forward and backward, a pair: K queries against the next clicks of the group, or
-    N shared negatives; and, for that share of pairs which have `futures`, K against
-    the K B futures: all without gradients, and once more what is kept, with them."""
-    D, K, B = config.dim, config.n_intents, config.group_size
-    others = getattr(config, "negatives", 0) or B
+    the target and N negatives; and, for that share of pairs which have `futures`, K
+    against the K B futures of a group of B: all without gradients, and once more what
+    is kept, with them."""
+    D, K = config.dim, config.n_intents
+    others = config.negatives + 1 if config.negatives else B
     passes = 3 if config.keep >= 1 else 1 + 3 * config.keep
     return 3 * 2 * K * others * D + futures * passes * 2 * K * K * B * D
 

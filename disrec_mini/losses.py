@@ -55,7 +55,9 @@ def seq2item_loss(
     targets : (B, D), h of each pair's next click.
     target_ids : (B,), ids of the targets. When given, OTHER rows with the same id leave
         the denominator.
-    log_q : (B,), ln of each target's share among the training targets (logQ).
+    log_q : (B,), ln of each target's share among the training targets (logQ). With
+        `negatives` it is theirs instead: ln(N q_j) is subtracted from each, so that the
+        denominator is an estimate of the sum over all items.
     temperature : None for sqrt(D), the paper's.
     negatives : stand in the denominator, beside the own target, for the other rows'
         next clicks; with target_ids, but for those with the target's id.
@@ -72,13 +74,13 @@ def seq2item_loss(
     scale = math.sqrt(dim) if temperature is None else temperature
     if negatives is not None:
         if negatives.ids.ndim == 1:
-            return _against(phi / scale, targets, target_ids, log_q, negatives)
+            return _against(phi / scale, targets, target_ids, negatives)
         n_parts = len(negatives.ids)
         sizes = [(n_pairs + s) // n_parts for s in range(n_parts)]
         nothing = [None] * n_parts
         columns = (
             nothing if x is None else x.split(sizes)
-            for x in (phi / scale, targets, target_ids, log_q)
+            for x in (phi / scale, targets, target_ids)
         )
         parts = zip(*columns, negatives.split(), strict=True)
         return torch.cat([_against(*part) for part in parts])  # (B,)
@@ -99,14 +101,13 @@ def _against(
     phi: Tensor,
     targets: Tensor,
     target_ids: Tensor | None,
-    log_q: Tensor | None,
     negatives: Negatives,
 ) -> Tensor:
     """(B,) losses of phi (B, K, D) / temperature, each target against the negatives."""
     own = (phi @ targets.unsqueeze(2)).squeeze(2)  # (B, K)
     others = phi @ negatives.vectors.T  # (B, K, N)
-    if log_q is not None and negatives.log_q is not None:
-        own, others = own - log_q.unsqueeze(1), others - negatives.log_q
+    if negatives.log_q is not None:
+        others = others - (negatives.log_q + math.log(len(negatives.ids)))
     if target_ids is not None:
         differ = target_ids[:, None] != negatives.ids  # (B, N)
         others = others + attention_bias(differ, phi).unsqueeze(1)

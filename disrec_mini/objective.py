@@ -43,11 +43,11 @@ class SelfSupervision(PairObjective):
     def loss(self, step: Step, progress: float) -> StepLoss:
         """`step_loss` with the weight of this moment."""
         weight = seq2seq_weight(self.config, progress)
-        if self.log_q is not None:
-            self.log_q = self.log_q.to(self.model.encoder.item_embedding.weight.device)
-        return step_loss(
-            self.model, self.windows, step, weight=weight, log_q=self.log_q
-        )
+        log_q = self.log_q if progress >= self.config.logq_start else None
+        if log_q is not None:
+            log_q = log_q.to(self.model.encoder.item_embedding.weight.device)
+            self.log_q = log_q
+        return step_loss(self.model, self.windows, step, weight=weight, log_q=log_q)
 
     def before_epoch(self, epoch: int) -> Sequence[str]:
         """The remedy places its prototypes after `remedy_epochs`, once."""

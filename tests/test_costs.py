@@ -26,6 +26,8 @@ SETTINGS = {
     "recommended": {"n_intents": 1, "groups": 4, "keep": 0.3},
     "long rows": {"n_intents": 2, "groups": 3, "max_len": 150, "keep": 1.0},
     "one block": {"n_intents": 3, "groups": 2, "n_blocks": 1},
+    "whole windows": {"groups": 4, "visit": 0, "negatives": 64},
+    "shared, visits": {"n_intents": 1, "groups": 3, "visit": 3, "negatives": 200},
     "pair by pair": {"n_intents": 2, "sampler": "pairs"},
 }
 

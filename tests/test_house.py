@@ -17,7 +17,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 PAPER = {"interactions", "splitting", "batches", "encoder", "intentions", "model"}
 PAPER |= {"losses", "objective", "training", "evaluation", "metrics"}
 CORE = PAPER | {"reading", "recommender", "remedy", "candidates", "analysis"}
-CORE |= {"checkpoints", "history"}
+CORE |= {"checkpoints", "history", "learning", "finite"}
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT}
 NO_CODE |= {tokenize.DEDENT, tokenize.ENDMARKER}
@@ -48,7 +48,8 @@ def size(names: set[str]) -> int:
 
 def test_the_paper_and_the_core_stay_small() -> None:
     assert 900 < size(PAPER) <= 1350
-    assert size(CORE) <= 1950
+    # 1950 before steps had negatives of their own; several processes are not counted
+    assert size(CORE) <= 2150
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

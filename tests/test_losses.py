@@ -111,7 +111,6 @@ def slow_shared(
     targets: torch.Tensor,
     negatives: Negatives,
     ids: list[int] | None,
-    log_q: list[float] | None,
     temperature: float | None,
 ) -> torch.Tensor:
     """Each target by itself against negatives that all share."""
@@ -120,8 +119,6 @@ def slow_shared(
     losses = []
     for b in range(n_pairs):
         own = [phi[b, k] @ targets[b] / scale for k in range(n_intents)]
-        if log_q is not None:
-            own = [logit - log_q[b] for logit in own]
         below = list(own)
         for n, item in enumerate(negatives.ids.tolist()):
             if ids is not None and item == ids[b]:
@@ -129,7 +126,7 @@ def slow_shared(
             for k in range(n_intents):
                 logit = phi[b, k] @ negatives.vectors[n] / scale
                 if negatives.log_q is not None:
-                    logit = logit - negatives.log_q[n]
+                    logit = logit - negatives.log_q[n] - math.log(len(negatives.ids))
                 below.append(logit)
         losses.append(log_sum_exp(below) - max(own, key=torch.Tensor.item))
     return torch.stack(losses)
@@ -152,13 +149,11 @@ def test_shared_negatives_equal_the_loop(
     ids = torch.randint(1, 4, (B,), generator=draw)
     of_drawn = torch.randint(1, 4, (N,), generator=draw)
     table = -5 * torch.rand(4, generator=draw).double() if corrected else None
-    log_q = None if table is None else table[ids]
     shared = Negatives(of_drawn, drawn, None if table is None else table[of_drawn])
     ours = seq2item_loss(
         phi,
         targets,
         target_ids=ids if masked else None,
-        log_q=log_q,
         temperature=temperature,
         negatives=shared,
     )
@@ -167,12 +162,47 @@ def test_shared_negatives_equal_the_loop(
         targets,
         shared,
         ids.tolist() if masked else None,
-        None if log_q is None else log_q.tolist(),
         temperature,
     )
     assert ours.shape == (B,)
     close(ours, theirs)
     same_gradients(ours.sum(), theirs.sum(), [phi, targets, drawn])
+
+
+def test_logq_of_shared_negatives_estimates_the_softmax_over_all_items() -> None:
+    """All other items once, N q_j = 1: exact. Drawn by q: right on average."""
+    phi, h = vectors(5, (3, 1, 4), (8, 4))
+    ids = torch.tensor([0, 3, 7])
+    full = torch.nn.functional.cross_entropy(phi[:, 0] @ h.T, ids, reduction="none")
+    every = Negatives(torch.arange(8), h, torch.full((8,), -math.log(8), dtype=h.dtype))
+    exact = seq2item_loss(phi, h[ids], target_ids=ids, temperature=1.0, negatives=every)
+    close(exact, full)
+    draw = torch.Generator().manual_seed(0)
+    q = torch.rand(8, generator=draw).double().softmax(0)
+    drawn = torch.multinomial(q, 200_000, replacement=True, generator=draw)
+    some = Negatives(drawn, h[drawn], q[drawn].log())
+    about = seq2item_loss(phi, h[ids], target_ids=ids, temperature=1.0, negatives=some)
+    assert (about - full).abs().max() < 0.02
+    plain = Negatives(drawn, h[drawn])
+    other = seq2item_loss(phi, h[ids], target_ids=ids, temperature=1.0, negatives=plain)
+    assert (other - full).abs().max() > 0.5
+
+
+def test_parts_of_the_pairs_have_negatives_of_their_own() -> None:
+    phi, targets, drawn = vectors(2, (7, 2, 4), (7, 4), (2, 3, 4))
+    ids, of_drawn = torch.arange(7), torch.tensor([[1, 8, 9], [8, 8, 5]])
+    log_q = torch.linspace(-3, -1, 6).double().view(2, 3)
+    whole = Negatives(of_drawn, drawn, log_q)
+    ours = seq2item_loss(phi, targets, target_ids=ids, negatives=whole)
+    for part, first, last in ((0, 0, 3), (1, 3, 7)):
+        own = Negatives(of_drawn[part], drawn[part], log_q[part])
+        rows = slice(first, last)
+        close(
+            ours[rows],
+            seq2item_loss(
+                phi[rows], targets[rows], target_ids=ids[rows], negatives=own
+            ),
+        )
 
 
 def test_the_others_next_clicks_as_negatives_are_the_in_batch_loss() -> None:
@@ -203,7 +233,7 @@ def test_shared_loss_equals_the_definition(
     shared = Negatives(of_drawn, drawn)
     pairs = Group(past, targets, ids, future, negatives=shared)
     ours = shared_loss(config, pairs, [3, 2], weight=weight)
-    total = slow_shared(past, targets, shared, ids.tolist(), None, None).mean()
+    total = slow_shared(past, targets, shared, ids.tolist(), None).mean()
     kept = 0
     for first, last in ((0, 3), (3, 5)):
         second = slow_seq2seq(past[first:last], future[first:last], None)

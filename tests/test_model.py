@@ -836,7 +836,9 @@ def test_what_was_recommended_before_can_still_be_named() -> None:
     then = dm.DisRecConfig.in_batch(n_items, **changes)
     known = dataclasses.asdict(then)
     assert {name: known[name] for name in result["settings"]} == result["settings"]
-    assert not set(known) - set(result["settings"]) - {"visit", "negatives"}
+    assert (
+        not set(known) - set(result["settings"]) - {"visit", "negatives", "logq_start"}
+    )
     assert then.visit is None
     assert then.negatives == 0
 
@@ -857,7 +859,7 @@ def test_dropout_drops_its_share_and_keeps_the_mean(p: float) -> None:
     """As `nn.Dropout`: 0 or x / (1 - p); another start, another choice."""
     layer = Dropout(p)
     torch.manual_seed(0)
-    x = torch.ones(400, 501, requires_grad=True)
+    x = torch.ones(600, 501, requires_grad=True)
     y = layer(x)
     values = y.detach().unique()
     assert len(values) == 2
@@ -880,8 +882,8 @@ def test_dropout_is_off_outside_training_and_at_zero() -> None:
     x = torch.rand(3, 4)
     assert Dropout(0.5).eval()(x) is x
     assert torch.equal(Dropout(0.0)(x), x)
-    assert Dropout(0.5)(x.double()).dtype == torch.float64
-    assert float(Dropout(1 - 1e-9)(torch.ones(70000)).mean()) < 3  # never 1 / 0
+    assert Dropout(0.5)(torch.rand(2**18).double()).dtype == torch.float64
+    assert float(Dropout(1 - 1e-9)(torch.ones(2**18)).mean()) < 3  # never 1 / 0
 
 
 def test_a_mask_may_be_given_as_a_bias() -> None:
@@ -906,5 +908,5 @@ def test_a_step_can_be_computed_in_bfloat16(split: dm.Split) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         rough = objective.loss(step, 1.0).total
     rough.backward()
-    assert float(rough) == pytest.approx(float(exact), rel=0.02)
+    assert rough.item() == pytest.approx(float(exact), rel=0.02)
     assert model.encoder.item_embedding.weight.grad.isfinite().all()

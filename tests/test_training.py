@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 import disrec_mini as dm
-from disrec_mini import batches, objective, training
+from disrec_mini import batches, learning, objective, training
 from disrec_mini.errors import DisrecError
 from disrec_mini.files import remove_leftovers
 from disrec_mini.synthetic import make_world
@@ -660,7 +660,7 @@ def test_seq2seq_weight_follows_its_schedule() -> None:
 def one_step(gradient: float, **changes: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The item table and all else before and after one step with one gradient."""
     model = tiny(learning_rate=0.1, **changes).double()
-    optimizer = objective.make_optimizer(model)
+    optimizer = learning.make_optimizer(model)
     table = model.encoder.item_embedding.weight
     rest = [p for p in model.parameters() if p is not table]
 
@@ -698,7 +698,7 @@ def test_l2_joins_the_gradient_of_the_item_table_only() -> None:
 
 def test_every_parameter_is_optimised_once() -> None:
     model = tiny()
-    groups = objective.make_optimizer(model).param_groups
+    groups = learning.make_optimizer(model).param_groups
     ids = [id(p) for group in groups for p in group["params"]]
     assert sorted(ids) == sorted(id(p) for p in model.parameters())
 

@@ -56,12 +56,13 @@ class InBatchSoftmax(PairObjective):
         ids = batches.pair_items(self.windows, step)[0].to(device)  # (P,)
         log_q = None if self.log_q is None else self.log_q.to(device)
         group = Group(queries, self.model.vectors()[ids], ids)
-        parts, shared = group.split(np.diff(step.bounds).tolist()), None
-        if step.negatives is not None:
-            drawn = torch.from_numpy(step.negatives).to(device)  # (N,)
-            of_drawn = None if log_q is None else log_q[drawn]  # (N,)
+        parts, shared = [group], None
+        if step.negatives is None:
+            parts = group.split(np.diff(step.bounds).tolist())
+        else:
+            drawn = torch.from_numpy(step.negatives).to(device)  # (G, N)
+            of_drawn = None if log_q is None else log_q[drawn]  # (G, N)
             shared = Negatives(drawn, self.model.vectors()[drawn], of_drawn)
-            parts = [group]
         losses = [
             seq2item_loss(
                 part.past,
