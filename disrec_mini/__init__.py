@@ -45,7 +45,7 @@ if TYPE_CHECKING:  # for editors and type checkers; `as` makes a name public
     from disrec_mini.splitting import leave_one_out as leave_one_out
     from disrec_mini.training import fit as fit
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # name -> module that holds it ("": it is a module); loaded on first use, so that the
 # command line answers at once

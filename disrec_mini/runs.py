@@ -170,7 +170,11 @@ def as_now(result: dict[str, Any]) -> dict[str, Any]:
     """A stored result with the entries that older files name otherwise or lack."""
     if "curve" in result:  # older files: the epochs alone, under this name
         history = {"epochs": result["curve"]}
-        return {"model": "disrec", "history": history, **result}
+        result = {"model": "disrec", "history": history, **result}
+    job = result.get("job", {})
+    version = result.get("versions", {}).get("disrec_mini", "")
+    if job.get("base") == "recommended" and version.startswith("0.1."):
+        result = {**result, "job": {**job, "base": "in_batch"}}  # its name since 0.2
     return result
 
 

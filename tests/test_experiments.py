@@ -51,7 +51,8 @@ def test_every_plan_is_sound() -> None:
         assert other.seed == 77
         if isinstance(other.data, dict):
             assert other.data["seed"] == 77
-    assert not any(job.reads_test for job in plans.plan("search"))
+    for name in ("search", "defaults"):
+        assert not any(job.reads_test for job in plans.plan(name))
     with pytest.raises(dm.DisrecError, match="Did you mean ablation"):
         plans.plan("ablaton")
     with pytest.raises(dm.DisrecError, match="has no job"):

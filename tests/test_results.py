@@ -27,9 +27,16 @@ def difference(name: str, pair: str, metric: str) -> dict[str, Any]:
     return dict(made["differences"][pair][metric])
 
 
-def searched(name: str, metric: str) -> float:
-    rows = json.loads((STORED / "search" / "log.json").read_text("utf-8"))
+def searched(name: str, metric: str, experiment: str = "search") -> float:
+    rows = json.loads((STORED / experiment / "log.json").read_text("utf-8"))
     return float(next(r[metric] for r in rows if r["name"] == f"{name}-seed0"))
+
+
+def after_epoch(name: str, epoch: int) -> float:
+    """NDCG@10 of validation after an epoch of a run of `defaults`."""
+    path = STORED / "defaults" / f"{name}-seed0.json"
+    epochs = json.loads(path.read_text("utf-8"))["history"]["epochs"]
+    return float(epochs[epoch - 1]["valid"]["ndcg@10"])
 
 
 # -- rows ------------------------------------------------------------------------------
@@ -94,13 +101,14 @@ def test_a_report_is_what_its_files_give(name: str) -> None:
 
 def test_the_readme_gives_the_reasons_of_the_code() -> None:
     text = (ROOT / "README.md").read_text("utf-8")
-    table = r"^\| `(\w+)` \| `(\S+)` \| (\S+)[^|]* \| (\S+) \| (.*) \|$"
+    table = r"^\| `(\w+)` \| `(\S+)` \| (\S+)[^|]* \| (\S+) \| (\S+) \| (.*) \|$"
     declared = [
         (
             field.name,
             settings.flag_of(field),
             settings.as_text(field.default),
             settings.as_text(about.recommended),
+            settings.as_text(about.long),
             about.why,
         )
         for field, about in settings.declared(settings.DisRecConfig)
@@ -117,10 +125,33 @@ def test_the_reasons_for_deviating_are_measured() -> None:
     for metric in (sampled, full):
         four, one = (searched(f"beauty-5core-{k}", metric) for k in ("four", "one"))
         assert four < one
-    # dropout
-    assert searched("beauty-5core-dropout-30", full) > searched(
-        "beauty-5core-one", full
+    # n_blocks
+    light, two = ((f"beauty-{name}", "search") for name in ("light", "one"))
+    assert searched(light[0], "ndcg@10") > searched(two[0], "ndcg@10")
+    alike = searched(light[0], "sampled ndcg@10") - searched(two[0], "sampled ndcg@10")
+    assert abs(alike) < 0.001
+    assert searched(light[0], "seconds") < 0.5 * searched(two[0], "seconds")
+
+    # negatives of the groups' own, visits, dropout
+    def chosen(name: str, metric: str) -> float:
+        return searched(f"beauty-{name}", metric, "defaults")
+
+    for metric in ("sampled ndcg@10", "ndcg@10"):
+        rising = [chosen(name, metric) for name in ("whole", "parts-4", "parts-16")]
+        assert rising == sorted(rising)
+        whole, visits = (chosen(f"parts-4{x}", metric) for x in ("", "-visit-4"))
+        assert abs(whole - visits) < 0.002
+    assert chosen("parts-4-visit-4", "seconds") > 2 * chosen("parts-4", "seconds")
+    less, more = "parts-16", "parts-16-dropout-40"
+    assert chosen(less, "ndcg@10") > chosen(more, "ndcg@10")
+    assert chosen(less, "sampled ndcg@10") < chosen(more, "sampled ndcg@10")
+    # logq_start
+    at_once, late = (
+        [after_epoch(f"ml-1m-parts-4-logq{x}", n) for n in (1, 4)]
+        for x in ("", "-late")
     )
+    assert at_once[0] < 0.5 * late[0]
+    assert abs(at_once[1] - late[1]) < 0.005
     # remedy: in worlds, and on Beauty
     for loss in ("seq2item", "both"):
         with_it = metrics("intentions", f"k4-remedy-{loss}")["nmi"]
@@ -170,6 +201,12 @@ def test_the_readme_says_what_is_stored() -> None:
 
     both, alone = (shown("ablation", f"variant{v}") for v in (0, 1))
     assert f"{both} with it and {alone} without in our setting" in text
+    log = json.loads((STORED / "defaults" / "log.json").read_text("utf-8"))
+    rows = {row["name"]: row for row in log}
+    long = f"{rows['ml-1m-parts-2-seed0']['sampled recall@10']:.3f}"[1:]
+    assert f"end at {long} sampled Recall@10" in text
+    wide = rows["ml-1m-parts-2-dim-128-logq-late-seed0"]["recall@10"]
+    assert f"with `--logq --dim 128` at {wide:.3f}"[:-5] + f"{wide:.3f}"[1:] in text
     both, alone = (shown("ablation-paper", f"paper-long-variant{v}") for v in (0, 1))
     assert f"{both} and {alone} in the paper's" in text
     for name, pair in (

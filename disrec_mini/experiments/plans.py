@@ -82,6 +82,9 @@ SHORT = {**SHARED, "n_blocks": 1, "dropout": 0.3, "item_dropout": 0.2}
 SHORT |= {"group_size": 2048, "visit": 4, "item_decay": 2.0}
 # each quarter of a step has negatives of its own
 PARTS: dict[str, Any] = {"visit": 0, "group_size": 512, "groups": 4}
+PARTS_16: dict[str, Any] = {**PARTS, "group_size": 128, "groups": 16}
+HALVES: dict[str, Any] = {"group_size": 2048, "groups": 2}
+LATE: dict[str, Any] = {"logq": True, "logq_start": 2}
 DEFAULTS: dict[str, tuple[dict[str, Any], dict[str, dict[str, Any]]]] = {
     "ml-1m": (
         LONG,
@@ -92,6 +95,22 @@ DEFAULTS: dict[str, tuple[dict[str, Any], dict[str, dict[str, Any]]]] = {
             "blocks-1": {"n_blocks": 1},
             "hide-20": {"item_dropout": 0.2},
             "pairs-2048": {"group_size": 2048},
+            "parts-4": {"group_size": 1024, "groups": 4},
+            "parts-2": HALVES,
+            "parts-2-logq-late": HALVES | LATE,
+            "parts-2-dim-128": HALVES | {"dim": 128},
+            "parts-2-dim-128-logq": {**HALVES, "dim": 128, "logq": True},
+            "parts-2-dim-128-logq-late": {**HALVES, **LATE, "dim": 128},
+            "parts-2-pairs-2048": {**HALVES, "group_size": 1024},
+            "parts-2-dropout-30": HALVES | {"dropout": 0.3},
+            "parts-4-logq": {"group_size": 1024, "groups": 4, "logq": True},
+            "parts-4-logq-late": {
+                **{"group_size": 1024, "groups": 4, "logq": True, "logq_start": 2}
+            },
+            "parts-4-dim-128": {"group_size": 1024, "groups": 4, "dim": 128},
+            "parts-4-dim-128-logq": {
+                **{"group_size": 1024, "groups": 4, "dim": 128, "logq": True}
+            },
         },
     ),
     "beauty": (
@@ -109,10 +128,42 @@ DEFAULTS: dict[str, tuple[dict[str, Any], dict[str, dict[str, Any]]]] = {
             "parts-4-visit-4": PARTS | {"visit": 4},
             "parts-4-logq": PARTS | {"logq": True},
             "parts-4-1024": {**PARTS, "group_size": 256},
-            "parts-16": {**PARTS, "group_size": 128, "groups": 16},
+            "parts-16": PARTS_16,
+            "parts-16-logq": PARTS_16 | {"logq": True},
+            "parts-16-logq-late": PARTS_16 | {"logq": True, "logq_start": 3},
+            "parts-16-dim-128": PARTS_16 | {"dim": 128},
+            "parts-16-dim-128-20": PARTS_16 | {"dim": 128, "dropout": 0.2},
+            "parts-16-128": PARTS_16 | {"negatives": 128},
+            "parts-16-1024": {**PARTS_16, "group_size": 64},
+            "parts-16-dropout-40": PARTS_16 | {"dropout": 0.4},
+            "parts-16-dropout-40-logq-late": {
+                **PARTS_16,
+                **{"dropout": 0.4, "logq": True, "logq_start": 2},
+            },
+            "parts-16-dropout-50": PARTS_16 | {"dropout": 0.5},
+            "parts-16-hide-30": PARTS_16 | {"item_dropout": 0.3},
+            "parts-16-rate-2e-3": PARTS_16 | {"learning_rate": 2e-3},
+            "parts-16-blocks-2": PARTS_16 | {"n_blocks": 2, "dropout": 0.5},
+            "parts-16-visit-2": PARTS_16 | {"visit": 2},
+            "parts-16-decay-3": PARTS_16 | {"item_decay": 3.0},
+            "parts-16-decay-1": PARTS_16 | {"item_decay": 1.0},
         },
     ),
-    "beauty-5core": (SHORT, {"base": {}, "logq": {"logq": True}}),
+    "beauty-5core": (
+        SHORT,
+        {
+            "base": {},
+            "logq": {"logq": True},
+            "parts-16": PARTS_16,
+            "parts-16-logq": PARTS_16 | {"logq": True},
+            "parts-16-dim-128-logq": PARTS_16 | {"logq": True, "dim": 128},
+            "parts-16-dropout-40": PARTS_16 | {"dropout": 0.4},
+            "parts-16-dropout-40-logq-late": {
+                **PARTS_16,
+                **{"dropout": 0.4, "logq": True, "logq_start": 2},
+            },
+        },
+    ),
 }
 SEARCH_EPOCHS = {"ml-1m": 10, "beauty": 16, "beauty-5core": 20}
 
@@ -132,6 +183,25 @@ def defaults(seeds: Sequence[int] = (0,)) -> Jobs:
         for data, (common, changes) in DEFAULTS.items()
         for name, change in changes.items()
         for seed in seeds
+    ]
+
+
+def frozen(seeds: Sequence[int] = (0, 1, 2)) -> Jobs:
+    """The settings that `defaults` chose, with the test part, read once."""
+    short, long = {"beauty": 19, "beauty-5core": 34}, {"ml-1m": 15}
+    arms: dict[str, dict[str, Any]] = {"default": {}, "logq": {"logq": True}}
+    return [
+        Job(
+            f"{data}-{name}-seed{seed}",
+            data,
+            {**change, "long": data in long},
+            base="recommended",
+            epochs=epochs,
+            seed=seed,
+        )
+        for seed in seeds
+        for data, epochs in (short | long).items()
+        for name, change in arms.items()
     ]
 
 
@@ -460,6 +530,7 @@ PLANS: dict[str, tuple[Callable[..., Jobs], str]] = {
     "repeats": (repeats, "how far seeds and users differ: two sizes on ML-100K"),
     "smoke": (smoke, "seconds: does the harness work here?"),
     "search": (search, "settings compared on validation"),
+    "frozen": (frozen, "the recommended settings, on test"),
     "defaults": (defaults, "settings with shared negatives, compared on validation"),
     "five-core": (five_core, "the best validated setting of 5-core, on test"),
 }

@@ -63,7 +63,7 @@ def report(name: str, folder: Path = RESULTS) -> dict[str, Any]:
         },
     }
     write_json_atomic(folder / name / "report.json", made)
-    if name == "search":
+    if name in ("search", "defaults"):
         write_json_atomic(folder / name / "log.json", _log(groups))
     return made
 
