@@ -1,6 +1,6 @@
 """Time to quality: validation NDCG@10 against training seconds, ours and a peer's.
 
-    python benchmarks/quality.py --data beauty --arm old light --seeds 0 1 2
+    python benchmarks/quality.py --data beauty --arm old new --seeds 0 1 2
     .venv-peer/bin/python benchmarks/quality.py --data beauty --arm rectools
     python benchmarks/quality.py --report
 
@@ -44,8 +44,9 @@ MOST = 200  # epochs; runs end before, see `Watch.over`
 
 # name: (base, changes, epochs)
 SETTINGS: dict[str, tuple[str, dict[str, Any], int]] = {
-    "old": ("recommended", {}, MOST),
-    "light": ("recommended", {"variant": 1, "n_blocks": 1, "dropout": 0.3}, MOST),
+    "old": ("in_batch", {}, MOST),
+    "new": ("recommended", {}, MOST),
+    "new-logq": ("recommended", {"logq": True}, MOST),
 }
 # name: what differs from PEER; every pair of sampled_softmax draws its own negatives
 PEERS: dict[str, dict[str, Any]] = {
@@ -135,7 +136,8 @@ def train_ours(name: str, watch: Watch, max_len: int, seed: int) -> dict[str, An
     base, changes, epochs = SETTINGS[name]
     split = watch.split
     make = getattr(dm.DisRecConfig, base)
-    config = make(split.n_items, **{"max_len": max_len, **changes})
+    data = split.train if base == "recommended" else split.n_items
+    config = make(data, **{"max_len": max_len, **changes})
 
     def after(epoch: dict[str, Any], validated: Any) -> None:
         if watch.epoch(objective.n_pairs, lambda: validated):

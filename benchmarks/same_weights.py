@@ -26,14 +26,16 @@ RUNS: dict[str, tuple[str, dict[str, object]]] = {
     "variant 2": ("paper", {"variant": 2, "groups": 3}),
     "variant 3": ("paper", {"variant": 3}),
     "all triples": ("paper", {"keep": 1.0, "l2": 1e-4}),
-    "recommended": ("recommended", {"seq2seq_start": 1}),
-    "remedy": ("recommended", {"n_intents": 4, "remedy_epochs": 1}),
+    "in batch": ("in_batch", {"seq2seq_start": 1}),
+    "shared negatives": ("recommended", {"seq2seq_start": 1, "groups": 2}),
+    "shared, logQ": ("recommended", {"logq": True, "long": True, "variant": 1}),
+    "remedy": ("in_batch", {"n_intents": 4, "remedy_epochs": 1}),
     "remedy, logQ": (
-        "recommended",
+        "in_batch",
         {"n_intents": 3, "remedy_epochs": 1, "logq": True, "seq2seq_start": 1},
     ),
     "remedy, pairs": (
-        "recommended",
+        "in_batch",
         {"n_intents": 2, "remedy_epochs": 2, "sampler": "pairs", "seq2seq_ramp": 2},
     ),
 }

@@ -37,7 +37,7 @@ STATUS = Path("/proc/self/status")
 ASSUMED = {  # of --growth
     "clicks per user": "20 + lognormal: mean 144, half of the users below 68",
     "items": "a tenth of the clicks, at most 10^8",
-    "settings": "recommended, max_len 200, without futures",
+    "settings": "recommended for long histories, without futures",
     "flops_per_second": 1e11,  # reached by training on one machine without accelerator
     "memory_bytes_per_second": 2e10,
     "network_bytes_per_second": 1.25e9,  # 10 Gbit/s
@@ -131,7 +131,7 @@ class Run:
     """A model in training, one step at a time, its two parts timed apart."""
 
     def __init__(self, split: dm.Split, progress: float) -> None:
-        config = dm.DisRecConfig.recommended(split.n_items, max_len=200)
+        config = dm.DisRecConfig.recommended(split.train)
         torch.manual_seed(0)
         self.model = dm.DisRec(config).train()
         self.objective = self.model.objective(split.train, 0)
@@ -236,7 +236,7 @@ def measure(n_users: int, steps: int, asked: int) -> dict[str, Any]:
 def growth_row(n_clicks: int) -> dict[str, Any]:
     """One size of the data: bytes, FLOPs, hours, and who takes over."""
     n_items = min(n_clicks // 10, 10**8)
-    config = dm.DisRecConfig.recommended(n_items, max_len=200)
+    config = dm.DisRecConfig.recommended(n_items, long=True)
     lengths = world_lengths(20_000, np.random.default_rng(0))
     sample = dm.Interactions(
         np.ones(lengths.sum(), int), np.r_[0, np.cumsum(lengths)], 1

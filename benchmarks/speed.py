@@ -12,6 +12,7 @@ the number of groups in a step. Arithmetic is counted, not estimated, by
 """
 
 import argparse
+import contextlib
 import json
 import resource
 import sys
@@ -25,7 +26,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import disrec_mini as dm
 from disrec_mini import batches
-from disrec_mini.learning import make_optimizer
 from disrec_mini.objective import step_loss
 from disrec_mini.splitting import Histories
 
@@ -48,56 +48,72 @@ def gemm_peak(size: int = 2048, repeats: int = 8) -> float:
 
 
 def train_speed(
-    split: dm.Split, max_len: int, sampler: str, groups: int, steps: int, pad: bool
+    split: dm.Split, config: dm.DisRecConfig, steps: int, pad: bool = False
 ) -> dict[str, float]:
-    """Median pairs/s over `steps` steps, after two warm ones, and flops per pair."""
-    torch.manual_seed(0)
-    config = dm.DisRecConfig(
-        split.n_items, max_len=max_len, sampler=sampler, groups=groups
-    )
-    model = dm.DisRec(config).train()
-    optimizer = make_optimizer(model)
-    windows = batches.make_windows(split.train, max_len)
-    width = max_len if pad else None
-    queue = batches.steps(windows, 128, groups, np.random.default_rng(0))
-    speeds, flops = [], 0.0
+    """Median pairs/s over `steps` steps, after two warm ones, and what a pair takes.
+
+    pad : single pairs alone: to max_len instead of to the longest.
+    """
+    step_of, pairs = _trainer(split, config, config.max_len if pad else None), 0
+    speeds, flops, tokens = [], 0.0, 0
     for nth in range(steps + 2):
-        step = next(queue)
         counter = FlopCounterMode(display=False)
-        began = time.perf_counter()
+        with counter if nth == 0 else contextlib.nullcontext():
+            step, seconds = step_of()
+        pairs += len(step.t)
+        tokens += _tokens(split, config, step)
         if nth == 0:
-            counter.__enter__()
-        optimizer.zero_grad()
-        loss = step_loss(model, windows, step, weight=1.0, width=width)
-        loss.total.backward()
-        if nth == 0:
-            counter.__exit__(None, None, None)
             flops = counter.get_total_flops() / len(step.t)
-        optimizer.step()
         if nth >= 2:
-            speeds.append(len(step.t) / (time.perf_counter() - began))
+            speeds.append(len(step.t) / seconds)
     return {
         "pairs_per_second": float(np.median(speeds)),
         "best": max(speeds),
         "flops_per_pair": flops,
+        "tokens_per_pair": tokens / pairs,
     }
 
 
-def where_time_goes(split: dm.Split, max_len: int, groups: int) -> dict[str, float]:
-    """Share of the time of a packed step in its largest kinds of operation."""
-    config = dm.DisRecConfig(split.n_items, max_len=max_len, groups=groups)
+def _trainer(split: dm.Split, config: dm.DisRecConfig, width: int | None = None) -> Any:
+    """A function that takes one step and says which and how long it took."""
+    torch.manual_seed(0)
     model = dm.DisRec(config).train()
-    optimizer = make_optimizer(model)
-    windows = batches.make_windows(split.train, max_len)
-    queue = batches.steps(windows, 128, groups, np.random.default_rng(0))
+    objective = model.objective(split.train, 0)
+    optimizer, queue = objective.optimizer(), objective.steps(1)
+    weight = 0.0 if config.variant == 1 else 1.0
+
+    def one() -> tuple[batches.Step, float]:
+        began = time.perf_counter()
+        step = next(queue)
+        optimizer.zero_grad()
+        windows = objective.windows
+        loss = step_loss(model, windows, step, weight=weight, width=width)
+        loss.total.backward()
+        optimizer.step()
+        return step, time.perf_counter() - began
+
+    one()  # the order of the epoch is made
+    return one
+
+
+def _tokens(split: dm.Split, config: dm.DisRecConfig, step: batches.Step) -> int:
+    """Encoded in a step, padding too."""
+    windows = batches.make_windows(split.train, config.max_len)
+    if config.sampler == "pairs":
+        return len(step.t) * config.max_len * (1 + config.uses_seq2seq)
+    rows = batches.packed(windows, step, config.uses_seq2seq)
+    return sum(block.items.numel() for block in rows.blocks)
+
+
+def where_time_goes(split: dm.Split, config: dm.DisRecConfig) -> dict[str, float]:
+    """Share of the time of a step in its largest kinds of operation."""
+    step_of = _trainer(split, config)
     with torch.profiler.profile() as profile:
-        for _ in range(2):
-            optimizer.zero_grad()
-            step_loss(model, windows, next(queue), weight=1.0).total.backward()
-            optimizer.step()
+        for _ in range(3):
+            step_of()
     rows = profile.key_averages()
     total = sum(row.self_cpu_time_total for row in rows)
-    top = sorted(rows, key=lambda row: -row.self_cpu_time_total)[:10]
+    top = sorted(rows, key=lambda row: -row.self_cpu_time_total)[:12]
     return {row.key: round(row.self_cpu_time_total / total, 3) for row in top}
 
 
@@ -151,27 +167,43 @@ def measure(name: str, only: str | None = None) -> dict[str, Any]:
     max_len, groups, packed_steps, single_steps = SETTINGS[name]
     if only == "evaluation":
         return {"evaluation": evaluation_speed(split, max_len)}
-    peak = gemm_peak()
-    ways = {
-        "pairs, padded to max_len": ("pairs", 1, single_steps, True),
-        "pairs, padded to the longest": ("pairs", 1, single_steps, False),
-        f"packed, {groups} groups a step": ("packed", groups, packed_steps, False),
+    paper = dm.DisRecConfig(split.n_items, max_len=max_len)
+    default = dm.DisRecConfig.recommended(split.train)
+    before = dm.DisRecConfig.in_batch(split.n_items, max_len=max_len)
+    single = paper.replace(sampler="pairs")
+    ways: dict[str, tuple[dm.DisRecConfig, int, bool]] = {
+        "pairs, padded to max_len": (single, single_steps, True),
+        "pairs, padded to the longest": (single, single_steps, False),
+        f"packed, {groups} groups a step": (
+            paper.replace(groups=groups),
+            packed_steps,
+            False,
+        ),
+        "default before, seq2item": (before.replace(variant=1), packed_steps, False),
+        "default, seq2item": (default.replace(variant=1), 2 * packed_steps, False),
+        "default, both losses": (default, 2 * packed_steps, False),
     }
-    result: dict[str, Any] = {"max_len": max_len, "gemm_gflops": round(peak / 1e9, 1)}
+    result: dict[str, Any] = {"max_len": max_len}
     slowest = None
-    for label, (sampler, count, steps, pad) in ways.items():
-        row = train_speed(split, max_len, sampler, count, steps, pad)
+    for label, (config, steps, pad) in ways.items():
+        peak = gemm_peak()  # again: others may be at work here
+        row = train_speed(split, config, steps, pad)
         slowest = slowest or row["pairs_per_second"]
         result[label] = {
             "pairs_per_second": round(row["pairs_per_second"], 1),
             "best": round(row["best"], 1),
             "ratio": round(row["pairs_per_second"] / slowest, 1),
+            "tokens_per_pair": round(row["tokens_per_pair"], 2),
             "flops_per_pair": round(row["flops_per_pair"]),
             "share_of_gemm_peak": round(
                 row["pairs_per_second"] * row["flops_per_pair"] / peak, 3
             ),
         }
-    result["time_in_packed_step"] = where_time_goes(split, max_len, groups)
+    result["gemm_gflops"] = round(peak / 1e9, 1)
+    result["time_in_default_step"] = {
+        "seq2item": where_time_goes(split, default.replace(variant=1)),
+        "both losses": where_time_goes(split, default),
+    }
     result["evaluation"] = evaluation_speed(split, max_len)
     return result
 
