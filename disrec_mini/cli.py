@@ -319,7 +319,8 @@ def _settings(options: argparse.Namespace, data: Any) -> dict[str, Any]:
 def _new_run(options: argparse.Namespace, split: "Split") -> dict[str, Any]:
     """What decides a new run."""
     base = options.base or "recommended"
-    if base == "recommended" and not options.quiet:
+    first = os.environ.get("RANK", "0") == "0"  # of several processes
+    if base == "recommended" and first and not options.quiet:
         mean = float(split.train.lengths.mean())
         kind = "long" if are_long(split.train) else "short"
         sentence = f"settings for {kind} histories, {mean:.1f} training clicks a user"
