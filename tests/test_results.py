@@ -152,6 +152,9 @@ def test_the_reasons_for_deviating_are_measured() -> None:
     )
     assert at_once[0] < 0.5 * late[0]
     assert abs(at_once[1] - late[1]) < 0.005
+    wide = "ml-1m-parts-2-dim-128-logq"
+    assert max(after_epoch(wide, n) for n in range(1, 11)) < 0.03
+    assert after_epoch(f"{wide}-late", 10) > 0.15
     # remedy: in worlds, and on Beauty
     for loss in ("seq2item", "both"):
         with_it = metrics("intentions", f"k4-remedy-{loss}")["nmi"]
