@@ -2,10 +2,9 @@
 
 A pair (u, t) splits a user's clicks into a past x_1..x_t and a future x_{t+1}..x_T.
 An epoch visits every pair once. A step is G groups of B pairs, and the pairs of a group
-are each other's negatives, or all pairs of a step share negatives of their own. Which
-pairs meet in a step is one question (`steps`), how they are encoded another: one by one
-(`padded`, the paper's way) or together (`packed`, far cheaper, the same values).
-Chapter 10.
+are each other's negatives, unless negatives are drawn apart. Which pairs meet in a step
+is one question (`steps`), how they are encoded another: one by one (`padded`, the
+paper's way) or together (`packed`, far cheaper, the same values). Chapter 10.
 """
 
 from collections.abc import Iterator
@@ -120,9 +119,9 @@ def steps(
     groups = 1 each visit is one pair: the paper's uniform sampling of (u, t).
 
     In-batch negatives are a sample of the next clicks of all pairs. With `negatives`
-    that sample is drawn for itself, one for the step. Then groups serve the futures
-    alone, at most G pairs of each user are dealt, one to a group, and visits may be
-    long: with whole windows each is encoded once an epoch.
+    that sample is drawn for itself, for each of G equal parts of the step. Then groups
+    serve the futures alone, at most G pairs of each user are dealt, one to a group, and
+    visits may be long: whole windows are encoded about once an epoch.
 
     Two windows a and b of four pairs each (a1 is its pair with t = 1), two groups:
 
@@ -136,7 +135,7 @@ def steps(
     ----------
     horizon : variants 2 and 3: how far ahead `drawn` may lie; None: the whole future.
     visit : most pairs of a window in a visit; 0 for all of them, None for `groups`.
-    negatives : N of each step, 0 for the other pairs of a group.
+    negatives : N of each part, 0 for the other pairs of a group.
     """
     window, t = _all_pairs(windows)  # (P,), (P,)
     order = np.lexsort((rng.random(len(t)), window))  # (P,), shuffled in each window

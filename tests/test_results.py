@@ -142,6 +142,10 @@ def test_the_reasons_for_deviating_are_measured() -> None:
         whole, visits = (chosen(f"parts-4{x}", metric) for x in ("", "-visit-4"))
         assert abs(whole - visits) < 0.002
     assert chosen("parts-4-visit-4", "seconds") > 2 * chosen("parts-4", "seconds")
+    speed = json.loads((STORED / "core" / "speed.json").read_text("utf-8"))["ml-1m"]
+    for name, tokens in (("default", 1.1), ("default before", 34)):
+        read = speed[f"{name}, seq2item"]["tokens_per_pair"]
+        assert read == pytest.approx(tokens, rel=0.02)
     less, more = "parts-16", "parts-16-dropout-40"
     assert chosen(less, "ndcg@10") > chosen(more, "ndcg@10")
     assert chosen(less, "sampled ndcg@10") < chosen(more, "sampled ndcg@10")
