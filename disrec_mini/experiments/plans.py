@@ -190,11 +190,12 @@ def frozen(seeds: Sequence[int] = (0, 1, 2)) -> Jobs:
     """The settings that `defaults` chose, with the test part, read once."""
     short, long = {"beauty": 19, "beauty-5core": 34}, {"ml-1m": 15}
     arms: dict[str, dict[str, Any]] = {"default": {}, "logq": {"logq": True}}
+    wide = {("ml-1m", "logq"): {"dim": 128}}  # validated best in the full list
     return [
         Job(
             f"{data}-{name}-seed{seed}",
             data,
-            {**change, "long": data in long},
+            {**change, **wide.get((data, name), {}), "long": data in long},
             base="recommended",
             epochs=epochs,
             seed=seed,
