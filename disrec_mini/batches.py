@@ -212,7 +212,11 @@ def pair_items(windows: Windows, step: Step) -> tuple[Tensor, Tensor]:
 
 
 def padded(
-    windows: Windows, step: Step, role: str, width: int | None = None
+    windows: Windows,
+    step: Step,
+    role: str,
+    width: int | None = None,
+    most: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Each pair's past, or reversed future, as a right-padded row of its own.
 
@@ -221,6 +225,7 @@ def padded(
     role : "past" for x_1..x_t of all pairs, "future" for x_T, ..., x_{t+1} of those in
         groups.
     width : columns; None for the longest row.
+    most : only so many clicks of each, those next to the split; None for all.
 
     Returns
     -------
@@ -229,12 +234,12 @@ def padded(
     n = len(step.t) if role == "past" else step.bounds[-1]
     window, t = step.window[:n], step.t[:n]  # (P,) each
     start, length = windows.start[window], windows.length[window]  # (P,) each
-    lengths = t if role == "past" else length - t  # (P,)
+    lengths = np.minimum(t if role == "past" else length - t, most or length)  # (P,)
     column = np.arange(int(lengths.max()) if width is None else width)  # (T,)
     if role == "past":
-        index = start[:, None] + column  # (P, T), forward from the first click
+        index = (start + t - lengths)[:, None] + column  # (P, T), forward to click t
     else:
-        index = (start + length - 1)[:, None] - column  # (P, T), back from the last
+        index = (start + t + lengths - 1)[:, None] - column  # (P, T), back to t + 1
     inside = column < lengths[:, None]  # (P, T)
     items = np.where(inside, windows.items[np.where(inside, index, 0)], 0)  # (P, T)
     return torch.from_numpy(items), torch.from_numpy(lengths.astype(np.int64))
@@ -286,12 +291,16 @@ def there(tensor: Tensor, device: torch.device) -> Tensor:
     return pinned.to(device, non_blocking=True)
 
 
-def packed(windows: Windows, step: Step, with_future: bool) -> Packed:
+def packed(
+    windows: Windows, step: Step, with_future: bool, alone: bool = False
+) -> Packed:
     """Encode every window once for all its pairs in the step.
 
     The pasts x_1..x_t of a window are prefixes of its longest past; its reversed
     futures x_T..x_{t+1} are prefixes of its longest reversed future. So a window needs
     at most two sequences, and a pair is a token in each.
+
+    alone : every sequence has a row of its own.
 
     One window with the clicks a b c d e, and its pairs t = 1 and t = 3:
 
@@ -326,7 +335,7 @@ def packed(windows: Windows, step: Step, with_future: bool) -> Packed:
         first = np.r_[first, start + length - 1]  # (S,), S = 2 V
         stride = np.r_[stride, -np.ones_like(start)]  # (S,)
         size = np.r_[size, length - shortest]  # (S,)
-    token, shapes = _place(size)  # (S,), its first token; [(R, T), ...]
+    token, shapes = _place(size, alone)  # (S,), its first token; [(R, T), ...]
     segment = np.repeat(np.arange(len(size)), size)  # (n clicks,), its sequence
     place = _count_up(size)  # (n clicks,), its place there
     slot = token[segment] + place  # (n clicks,), its token
@@ -347,7 +356,7 @@ def packed(windows: Windows, step: Step, with_future: bool) -> Packed:
     return Packed(blocks, past, future)
 
 
-def _place(size: Array) -> tuple[Array, list[tuple[int, int]]]:
+def _place(size: Array, alone: bool = False) -> tuple[Array, list[tuple[int, int]]]:
     """First token of each of the sequences (S,), and (R, T) of each block of rows.
 
     Within a block the longest sequences come first, next fit.
@@ -363,7 +372,7 @@ def _place(size: Array) -> tuple[Array, list[tuple[int, int]]]:
         row, used = 0, 0
         members = np.flatnonzero(width == wide)
         for nth in members[np.argsort(-size[members], kind="stable")]:
-            if used + size[nth] > wide:
+            if used + size[nth] > wide or (alone and used):
                 row, used = row + 1, 0
             token[nth] = offset + row * wide + used
             used += int(size[nth])

@@ -158,7 +158,7 @@ def scored_batches(
             elif vectors is None:
                 yield rows, model.score(*read, users=who)
             else:
-                model.check(*read)
+                model.check(*read, who)
                 queries = model(*read, who)  # (B, K, D)
                 for first in range(0, len(rows), chunk):
                     some = slice(first, first + chunk)

@@ -20,12 +20,15 @@ class PairObjective(Objective):
         super().__init__(seed)
         self.model: Any = model
         self.config: Any = model.config
-        longest = int(train.lengths.max(initial=1))
-        self.windows = batches.make_windows(train, model.max_len or longest)
+        self.windows = batches.make_windows(train, self.longest(train))
         self.n_pairs = self.windows.n_pairs
         self.size = self.config.group_size, self.config.groups
         self.n_steps = batches.n_steps(self.windows, *self.size)
         self.average = self.config.average
+
+    def longest(self, train: Interactions) -> int:
+        """How many clicks pasts and futures may have: `batches.make_windows`."""
+        return self.model.max_len or int(train.lengths.max(initial=1))
 
     def optimizer(self) -> torch.optim.Optimizer:
         """Adam, see `make_optimizer`."""
@@ -61,11 +64,11 @@ def make_optimizer(model: Recommender) -> torch.optim.Optimizer:
     """Adam with the item table in a group of its own, fused where torch can.
 
     `item_decay` w makes it AdamW: H <- (1 - learning_rate w) H before each step; `l2`
-    adds l2 H to the gradient. The item table is `vectors()`, where that is a parameter.
+    adds l2 H to the gradient, for every H of `Recommender.tables`.
     """
-    config, vectors = model.config, model.vectors() if model.dot_products else None
-    table = [p for p in model.parameters() if p is vectors]
-    rest = [p for p in model.parameters() if p is not vectors]
+    config, decayed = model.config, {id(table) for table in model.tables()}
+    table = [p for p in model.parameters() if id(p) in decayed]
+    rest = [p for p in model.parameters() if id(p) not in decayed]
     kind = torch.optim.AdamW if config.item_decay else torch.optim.Adam
     groups = [
         {"params": table, "weight_decay": config.item_decay or config.l2},

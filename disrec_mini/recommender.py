@@ -25,6 +25,7 @@ FORMAT = "disrec_mini model 1"
 FILE = "model.pt"
 
 R = TypeVar("R", bound="Recommender")
+Names = Sequence[str] | None
 
 
 @dataclass(frozen=True)
@@ -132,11 +133,16 @@ class Recommender(nn.Module):
     config_type: ClassVar[type[Config]] = Config
     config: Any
 
-    def __init__(self, config: Config, item_names: Sequence[str] | None = None) -> None:
+    def __init__(self, config: Config, item_names: Names = None) -> None:
         super().__init__()
         names = check_names(item_names, "item_names", config.n_items + 1)
         self.config = config
         self.item_names = None if names is None else [*map(str, names)]
+
+    @classmethod
+    def untrained(cls: type[R], config: Any, train: Interactions) -> R:
+        """A new model for these training clicks."""
+        return cls(config, train.item_names)
 
     @property
     def n_items(self) -> int:
@@ -171,6 +177,10 @@ class Recommender(nn.Module):
         name = type(self).__name__
         raise DisrecError(f"{name} has no objective: it does not learn in steps.")
 
+    def tables(self) -> list[Tensor]:
+        """The parameters that decay: `vectors()`, where that is one."""
+        return [self.vectors()] if self.dot_products else []
+
     @property
     def dot_products(self) -> bool:
         """Whether its scores are dot products of queries and vectors."""
@@ -196,7 +206,7 @@ class Recommender(nn.Module):
         ------
         DisrecError : sequences that the model cannot read.
         """
-        self.check(items, lengths)
+        self.check(items, lengths, users)
         return products(self(items, lengths, users), self.vectors())
 
     @torch.no_grad()
@@ -210,7 +220,7 @@ class Recommender(nn.Module):
         """`score` at some items only: candidates (B, C) int64 -> (B, C)."""
         if not self.dot_products:
             return self.score(items, lengths, users).gather(1, candidates)
-        self.check(items, lengths)
+        self.check(items, lengths, users)
         return products(self(items, lengths, users), self.vectors(), candidates)
 
     @torch.no_grad()
@@ -259,7 +269,9 @@ class Recommender(nn.Module):
         k = min(k, int((scores > -math.inf).sum()))
         return [int(j) for j in scores.topk(k).indices]
 
-    def check(self, items: Tensor, lengths: Tensor) -> None:
+    def check(
+        self, items: Tensor, lengths: Tensor, users: Tensor | None = None
+    ) -> None:
         """Raise a sentence if these are not click sequences that the model can read."""
         check_rows(items, lengths, self.n_items, self.max_len)
 

@@ -101,10 +101,7 @@ def run(
 def make_model(kind: str, config: Config, train: Interactions) -> Recommender:
     """An untrained model, or one that counts, which needs nothing more."""
     model_type: type[Recommender] = model_class(kind)
-    if issubclass(model_type, Counted):
-        settings = {k: v for k, v in asdict(config).items() if k != "n_items"}
-        return model_type(train, **settings)
-    return model_type(config, train.item_names)
+    return model_type.untrained(config, train)
 
 
 def measure(

@@ -22,6 +22,14 @@ LONG = 30  # training clicks a user, on average, from which histories are long
 # every model that the command line and model files know: name -> module:class
 MODELS = {
     "disrec": "disrec_mini.model:DisRec",
+    "bpr-mf": "disrec_mini.baselines.bpr_mf:BPRMF",
+    "ncf": "disrec_mini.baselines.ncf:NCF",
+    "fpmc": "disrec_mini.baselines.fpmc:FPMC",
+    "gru4rec": "disrec_mini.baselines.gru4rec:GRU4Rec",
+    "gru4rec+": "disrec_mini.baselines.gru4rec:GRU4RecPlus",
+    "caser": "disrec_mini.baselines.caser:Caser",
+    "sasrec": "disrec_mini.baselines.sasrec:SASRec",
+    "bert4rec": "disrec_mini.baselines.bert4rec:BERT4Rec",
     "pop": "disrec_mini.baselines.popularity:Popularity",
     "inverse-pop": "disrec_mini.baselines.popularity:InversePopularity",
     "cooccurrence": "disrec_mini.baselines.cooccurrence:Cooccurrence",
@@ -76,6 +84,14 @@ def setting(
     about.setdefault("long", about["recommended"])
     known = {"setting": Setting(help, **about)}
     return dataclasses.field(default=default, kw_only=kw_only, metadata=known)
+
+
+def again(parent: type, name: str, default: Any, **about: Any) -> Any:
+    """A parent's field with another default, and nothing recommended but in `about`."""
+    known = parent.__dataclass_fields__[name]  # type: ignore[attr-defined]
+    given = vars(known.metadata["setting"])
+    kept = {x: given[x] for x in ("help", "low", "high", "above", "choices", "flag")}
+    return setting(**{**kept, **about}, default=default, kw_only=known.kw_only)
 
 
 @dataclass(frozen=True)
@@ -144,8 +160,49 @@ class Config:
 
 
 @dataclass(frozen=True)
-class TrainConfig(Config):
+class LearnConfig(Config):
     """What every model that learns by gradient steps can set, besides its own."""
+
+    learning_rate: float = setting(
+        "Adam's",
+        1e-3,
+        above=0,
+        recommended=3e-3,
+        why="Steps hold more pairs than the paper's 128.",
+        kw_only=True,
+    )
+    l2: float = setting("Adam weight decay on the item table", 0.0, low=0, kw_only=True)
+    item_decay: float = setting(
+        "decoupled weight decay on the item table (AdamW's), instead of l2",
+        0.0,
+        low=0,
+        recommended=2.0,
+        long=0.0,
+        why="Decoupled decay against overfitting, where items are clicked a few times.",
+        kw_only=True,
+    )
+    average: float = setting(
+        "decay of a moving average of the weights, taken every 5 steps and used for "
+        "validation and for the result; 0 for none",
+        0.0,
+        low=0,
+        high=0.9999,
+        recommended=0.98,
+        why="A moving average smooths the last steps.",
+        kw_only=True,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.l2 and self.item_decay:
+            raise DisrecError(
+                "l2 and item_decay both decay the item table: choose one."
+            )
+
+
+@dataclass(frozen=True)
+class TrainConfig(LearnConfig):
+    """What every model that learns from (past, future) pairs can set."""
 
     group_size: int = setting(
         "B, pairs in one in-batch softmax",
@@ -186,41 +243,9 @@ class TrainConfig(Config):
         why="Whole histories cannot be each other's negatives.",
         kw_only=True,
     )
-    learning_rate: float = setting(
-        "Adam's",
-        1e-3,
-        above=0,
-        recommended=3e-3,
-        why="Steps hold more pairs than the paper's 128.",
-        kw_only=True,
-    )
-    l2: float = setting("Adam weight decay on the item table", 0.0, low=0, kw_only=True)
-    item_decay: float = setting(
-        "decoupled weight decay on the item table (AdamW's), instead of l2",
-        0.0,
-        low=0,
-        recommended=2.0,
-        long=0.0,
-        why="Decoupled decay against overfitting, where items are clicked a few times.",
-        kw_only=True,
-    )
-    average: float = setting(
-        "decay of a moving average of the weights, taken every 5 steps and used for "
-        "validation and for the result; 0 for none",
-        0.0,
-        low=0,
-        high=0.9999,
-        recommended=0.98,
-        why="A moving average smooths the last steps.",
-        kw_only=True,
-    )
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.l2 and self.item_decay:
-            raise DisrecError(
-                "l2 and item_decay both decay the item table: choose one."
-            )
+
+LENGTH: dict[str, Any] = {"long": 200, "why": "The length that others read on ML-1M."}
 
 
 @dataclass(frozen=True)
@@ -264,8 +289,7 @@ class DisRecConfig(TrainConfig):
         "longest sequence the encoder reads, in clicks",
         50,
         low=2,
-        long=200,
-        why="The length that others read on ML-1M.",
+        **LENGTH,
     )
     dropout: float = setting(
         "share of activations dropped in training",
@@ -492,7 +516,7 @@ def _bounds(about: Setting, whole: bool) -> str:
     return kind if high == math.inf else f"{kind} and at most {high:g}"
 
 
-for _kind in (TrainConfig, DisRecConfig):
+for _kind in (LearnConfig, TrainConfig, DisRecConfig):
     _kind.__doc__ = f"{inspect.cleandoc(_kind.__doc__ or '')}\n\n{describe(_kind)}"
 
 DEVIATIONS = DisRecConfig.deviations()

@@ -29,6 +29,8 @@ ROWS = [[1, 2, 3], [4], [5, 6, 5, 6, 7, 8], [30, 1]]
 # small and quick, where a model has such a setting
 SMALL: dict[str, Any] = {"dim": 8, "n_blocks": 1, "n_intents": 2, "max_len": 10}
 SMALL |= {"group_size": 32, "groups": 2, "learning_rate": 0.01, "remedy_epochs": 1}
+SMALL |= {"batch": 8}
+USERS = torch.arange(len(ROWS))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -53,7 +55,11 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 KINDS = [*settings.MODELS, "mean"]
-LEARNING = ["disrec", "mean"]
+LEARNING = [
+    kind
+    for kind in KINDS
+    if kind == "mean" or not issubclass(settings.model_class(kind), Counted)
+]
 
 
 def small(kind: str) -> Any:
@@ -92,7 +98,7 @@ def test_the_models_of_the_shell_are_recommenders_with_their_own_names() -> None
 
 def test_shapes_and_the_padding_column(model: dm.Recommender, padded: Any) -> None:
     items, lengths = padded(ROWS)
-    scores = model.score(items, lengths)
+    scores = model.score(items, lengths, USERS)
     assert scores.shape == (len(ROWS), model.n_items + 1)
     assert scores.dtype.is_floating_point
     assert (scores[:, 0] == -math.inf).all()
@@ -107,24 +113,26 @@ def test_queries_and_vectors_give_the_scores(
         pytest.skip("its scores are no dot products")
     items, lengths = padded(ROWS)
     with torch.no_grad():
-        queries, vectors = model(items, lengths), model.vectors()
+        queries, vectors = model(items, lengths, USERS), model.vectors()
     assert queries.ndim == 3
     assert vectors.shape == (model.n_items + 1, queries.shape[2])
     best = torch.einsum("bkd,md->bkm", queries, vectors).amax(1)
-    torch.testing.assert_close(model.score(items, lengths)[:, 1:], best[:, 1:])
+    scores = model.score(items, lengths, USERS)
+    torch.testing.assert_close(scores[:, 1:], best[:, 1:])
 
 
 def test_padding_and_company_do_not_matter(model: dm.Recommender, padded: Any) -> None:
-    together = model.score(*padded(ROWS, width=9))
-    for row, scores in zip(ROWS, together, strict=True):
-        torch.testing.assert_close(model.score(*padded([row]))[0], scores)
+    together = model.score(*padded(ROWS, width=9), USERS)
+    for row, user, scores in zip(ROWS, USERS, together, strict=True):
+        alone = model.score(*padded([row]), user[None])[0]
+        torch.testing.assert_close(alone, scores, rtol=1e-5, atol=1e-5)
 
 
 def test_candidates_have_their_scores(model: dm.Recommender, padded: Any) -> None:
     items, lengths = padded(ROWS)
     candidates = torch.tensor([[1, 7, 30, 0], [2, 2, 1, 3], [9, 8, 0, 0], [5, 6, 7, 8]])
-    some = model.score_candidates(items, lengths, candidates)
-    every = model.score(items, lengths).gather(1, candidates)
+    some = model.score_candidates(items, lengths, candidates, USERS)
+    every = model.score(items, lengths, USERS).gather(1, candidates)
     torch.testing.assert_close(some, every)
 
 
@@ -132,17 +140,18 @@ def test_candidates_have_their_scores(model: dm.Recommender, padded: Any) -> Non
 def test_lists_are_sorted_scores(
     model: dm.Recommender, padded: Any, exclude_seen: bool
 ) -> None:
-    for row in ROWS:
-        scores = model.score(*padded([row]))[0].tolist()
+    for user, row in enumerate(ROWS):
+        scores = model.score(*padded([row]), torch.tensor([user]))[0].tolist()
         left = [j for j in range(1, 31) if not (exclude_seen and j in row)]
         for k in (1, 10, 99):
-            best = model.recommend(row, k, exclude_seen)
+            best = model.recommend(row, k, exclude_seen, users=user)
             assert len(set(best)) == len(best) == min(k, len(left))
             assert set(best) <= set(left)
             ranked = sorted((scores[j] for j in left), reverse=True)[:k]
             assert [scores[j] for j in best] == pytest.approx(ranked)
-    several = model.recommend(np.array([[1, 2, 3], [4, 0, 0]]), 5)
-    assert several == [model.recommend([1, 2, 3], 5), model.recommend([4], 5)]
+    several = model.recommend(np.array([[1, 2, 3], [4, 0, 0]]), 5, users=[3, 1])
+    alone = [model.recommend(row, 5, users=u) for row, u in (([1, 2, 3], 3), ([4], 1))]
+    assert several == alone
 
 
 def test_bad_clicks_are_a_sentence(model: dm.Recommender, padded: Any) -> None:
@@ -150,7 +159,7 @@ def test_bad_clicks_are_a_sentence(model: dm.Recommender, padded: Any) -> None:
         if model.max_len is None and said == "longer than":
             continue
         with pytest.raises(dm.DisrecError, match=said):
-            model.score(*padded(rows))
+            model.score(*padded(rows), torch.tensor([0]))
     with pytest.raises(dm.DisrecError, match="at least one click"):
         model.recommend([0])
 
@@ -167,9 +176,10 @@ def test_a_saved_model_is_the_same_model(
             assert again.config == model.config
             assert again.item_names == model.item_names
             assert again.item_names[3] == "item 3"
-            assert torch.equal(again.score(items, lengths), model.score(items, lengths))
+            scores = (x.score(items, lengths, USERS) for x in (again, model))
+            assert torch.equal(*scores)
     other = Popularity if model.kind != "pop" else dm.DisRec
-    with pytest.raises(dm.DisrecError, match=f"of the kind '{model.kind}': load it"):
+    with pytest.raises(dm.DisrecError, match=re.escape(f"of the kind '{model.kind}'")):
         other.load(tmp_path)
 
 
@@ -194,7 +204,8 @@ def test_both_protocols_equal_a_loop(
     for user, rank in zip(found.users, found.ranks, strict=True):
         seen = split.train[user].tolist()
         seen += [int(split.valid_items[user])] if on == "test" else []
-        scores = model.score(*padded([seen[-(model.max_len or 99) :]]))[0]
+        latest = padded([seen[-(model.max_len or 99) :]])
+        scores = model.score(*latest, torch.tensor([user]))[0]
         rivals = [j for j in negatives[user].tolist() if j > 0]
         if protocol == "full":
             rivals = [j for j in range(1, 31) if j not in seen and j != truth[user]]
@@ -228,7 +239,8 @@ def test_it_learns(kind: str, split: dm.Split) -> None:
     model = runs.make_model(kind, small(kind), split.train)
     before = dm.evaluate(model, split, "full", "valid")["mrr"]
     history = dm.fit(model, split, epochs=8, progress=False)
-    losses = [value for _, value in history.curve("seq2item")]
+    name = next(name for name in history.epochs[0] if name != "epoch")
+    losses = [value for _, value in history.curve(name)]
     assert losses[-1] < losses[0]
     assert dm.evaluate(model, split, "full", "valid")["mrr"] > before
 
@@ -242,8 +254,11 @@ def test_the_parts_of_an_epoch_are_its_steps(
     objective = model.objective(split.train, seed=4)
 
     def pairs(part: tuple[int, int]) -> list[list[int]]:
+        steps = objective.steps(3, part)
+        drawn = ("window", "t", "negatives", "hidden")
         return [
-            step.window.tolist() + step.t.tolist() for step in objective.steps(3, part)
+            [x for name in drawn for x in np.ravel(getattr(step, name, None)).tolist()]
+            for step in steps
         ]
 
     whole = pairs((0, 1))
@@ -265,10 +280,9 @@ def test_the_shell_trains_measures_and_recommends(
         "".join(f"{u + 1} {j}\n" for u, row in enumerate(clicks) for j in row)
     )
     words = ["train", str(file), "--model", kind, "--epochs", "2", "--quiet"]
-    flags = {"dim": "--dim", "max_len": "--max-len", "groups": "--groups"}
-    for name, flag in flags.items():
-        if kind in LEARNING:
-            words += [flag, str(SMALL[name])]
+    for field, _ in settings.declared(settings.config_class(kind)):
+        if field.name in ("dim", "max_len", "groups", "batch"):
+            words += [settings.flag_of(field), str(SMALL[field.name])]
     assert cli.main([*words, "--out", out]) == 0
     result = json.loads((tmp_path / "run/result.json").read_text())
     assert result["model"] == kind
@@ -287,7 +301,7 @@ def test_the_shell_trains_measures_and_recommends(
     assert "test full" in table
     assert cli.main(["recommend", "--model", out, "--user", "7", "-k", "3"]) == 0
     shown = [int(line.split()[1]) for line in capsys.readouterr().out.splitlines()]
-    assert shown == dm.Recommender.load(out).recommend(clicks[6], 3)
+    assert shown == dm.Recommender.load(out).recommend(clicks[6], 3, users=6)
 
 
 # -- models of one's own ---------------------------------------------------------------

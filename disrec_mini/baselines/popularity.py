@@ -1,5 +1,6 @@
 """The same list for everybody: most clicked first, or least clicked first."""
 
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 import numpy as np
@@ -30,6 +31,12 @@ class Counted(Recommender):
         super().__init__(self.config_type(train.n_items, **settings), names)
         self.count(train)
         self.eval()
+
+    @classmethod
+    def untrained(cls: type[M], config: Any, train: Interactions) -> M:
+        """It has counted, and needs no training."""
+        settings = {k: v for k, v in asdict(config).items() if k != "n_items"}
+        return cls(train, **settings)
 
     def count(self, train: Interactions) -> None:
         """Register what is counted as buffers."""
