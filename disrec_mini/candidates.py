@@ -11,12 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from disrec_mini.recommender import evaluation_mode, model_device, products
+from disrec_mini.recommender import CELLS, evaluation_mode, model_device, products
 from disrec_mini.splitting import Histories, Split, held_out
 
 Array = np.ndarray
 
-CELLS = 2**21  # scores held at once: 8 MB in float32 stay in the cache
 TOKENS = 2**14  # clicks read at once
 
 

@@ -12,7 +12,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -481,12 +481,20 @@ def _add_recommend(parser: argparse.ArgumentParser) -> None:
     who = parser.add_mutually_exclusive_group(required=True)
     who.add_argument("--user", help="a user of the data, as the file names them")
     who.add_argument("--items", type=int, nargs="+", help="clicks, oldest first")
+    who.add_argument("--all", action="store_true", help="every user: a table")
     parser.add_argument("--data", metavar="NAME_OR_FILE", help="with --user")
     parser.add_argument("--format", choices=["auto", *FORMATS], default="auto")
     parser.add_argument("-k", type=int, default=10, help="how many")
+    parser.add_argument(
+        "--out", type=Path, help="with --all: a tab-separated file, not the screen"
+    )
 
 
 def _recommend(options: argparse.Namespace, words: list[str]) -> int:
+    if options.out is not None and not options.all:
+        raise DisrecError("--out is for --all: the lists of all users.")
+    if options.all:
+        return _recommend_all(options)
     if options.items is not None:
         from disrec_mini.recommender import Recommender
 
@@ -500,6 +508,43 @@ def _recommend(options: argparse.Namespace, words: list[str]) -> int:
     for place, item in enumerate(best, start=1):
         assert isinstance(item, int)  # one sequence, so one list of ids
         print(f"{place:3d}  {item:7d}  {names[item] if names else ''}".rstrip())
+    return 0
+
+
+def _recommend_all(options: argparse.Namespace) -> int:
+    """Lines of user, place, item, as the data name them; users without clicks have
+    none."""
+    import torch
+
+    from disrec_mini.checks import check_knows
+    from disrec_mini.files import write_atomic
+
+    data, model = _model_and_data(options)
+    check_knows(model.n_items, data.n_items)
+    names = data.user_names or range(1, data.n_users + 1)
+
+    def lines() -> Iterator[str]:
+        yield "user\tplace\titem\n"
+        some = [u for u in range(data.n_users) if len(data[u])]
+        for first in range(0, len(some), 1024):
+            users = some[first : first + 1024]
+            clicks = [torch.tensor(data[u]) for u in users]
+            rows = torch.nn.utils.rnn.pad_sequence(clicks, batch_first=True)
+            lists = model.recommend(rows, options.k, users=users)
+            for user, items in zip(users, lists, strict=True):
+                assert isinstance(items, list)  # several sequences, so lists
+                for place, item in enumerate(items, start=1):
+                    shown = model.item_names[item] if model.item_names else item
+                    yield f"{names[user]}\t{place}\t{shown}\n"
+
+    if options.out is None:
+        sys.stdout.writelines(lines())
+    else:
+        text = lines()
+        write_atomic(
+            options.out, lambda f: f.writelines(line.encode() for line in text)
+        )
+        print(f"written to {options.out}", file=sys.stderr)
     return 0
 
 

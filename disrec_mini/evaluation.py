@@ -17,7 +17,7 @@ from disrec_mini.analysis import bootstrap as bootstrap
 from disrec_mini.analysis import compare as compare
 from disrec_mini.analysis import diversity as diversity
 from disrec_mini.analysis import top_k as top_k
-from disrec_mini.candidates import CELLS, Scorer, scored_batches
+from disrec_mini.candidates import Scorer, scored_batches
 from disrec_mini.candidates import draw_negatives as draw_negatives
 from disrec_mini.checks import check_choice, check_knows
 from disrec_mini.errors import DisrecError
@@ -25,6 +25,7 @@ from disrec_mini.metrics import Array, Metrics
 from disrec_mini.metrics import metrics as metrics
 from disrec_mini.metrics import per_user as per_user
 from disrec_mini.metrics import ranks as ranks
+from disrec_mini.recommender import CELLS
 from disrec_mini.splitting import Histories, Split, held_out
 
 PROTOCOLS = ("sampled", "full")

@@ -23,6 +23,7 @@ from disrec_mini.settings import MODELS, Config, model_class
 
 FORMAT = "disrec_mini model 1"
 FILE = "model.pt"
+CELLS = 2**21  # scores held at once: 8 MB in float32 stay in the cache
 
 R = TypeVar("R", bound="Recommender")
 Names = Sequence[str] | None
@@ -247,27 +248,38 @@ class Recommender(nn.Module):
         """
         single, rows = click_rows(items, self.n_items)
         k = check_whole(k, "k", 1)
-        users = [None] * len(rows) if users is None else users
-        users_of = np.atleast_1d(users).tolist()
-        if len(users_of) != len(rows):
+        who = None if users is None else np.atleast_1d(users)
+        if who is not None and len(who) != len(rows):
             raise DisrecError(f"{len(rows)} sequences need as many users.")
-        asked = zip(rows, users_of, strict=True)
+        answers: list[list[int]] = [[] for _ in rows]
+        order = sorted(range(len(rows)), key=lambda n: len(rows[n]))
+        chunk = max(1, min(256, CELLS // (self.n_items + 1)))
         with evaluation_mode(self):
-            answers = [self._best(row, k, exclude_seen, user) for row, user in asked]
+            for first in range(0, len(order), chunk):
+                some = order[first : first + chunk]
+                whose = None if who is None else torch.from_numpy(who[some])
+                best = self._best([rows[n] for n in some], k, exclude_seen, whose)
+                for n, found in zip(some, best, strict=True):
+                    answers[n] = found
         return answers[0] if single else answers
 
     def _best(
-        self, row: list[int], k: int, exclude_seen: bool, user: int | None
-    ) -> list[int]:
+        self, rows: list[list[int]], k: int, exclude_seen: bool, users: Tensor | None
+    ) -> list[list[int]]:
         device = model_device(self)
-        last = torch.tensor([row[-(self.max_len or len(row)) :]], device=device)
-        lengths = torch.tensor([last.shape[1]], device=device)
-        users = None if user is None else torch.tensor([user], device=device)
-        scores = self.score(last, lengths, users)[0].clone()  # (M + 1,)
-        if exclude_seen:
-            scores[row] = -math.inf
-        k = min(k, int((scores > -math.inf).sum()))
-        return [int(j) for j in scores.topk(k).indices]
+        latest = [torch.tensor(row[-(self.max_len or len(row)) :]) for row in rows]
+        lengths = torch.tensor([len(row) for row in latest], device=device)  # (B,)
+        items = nn.utils.rnn.pad_sequence(latest, batch_first=True)  # (B, T)
+        users = None if users is None else users.to(device)
+        scores = self.score(items.to(device), lengths, users).clone()  # (B, M + 1)
+        for n, row in enumerate(rows if exclude_seen else []):
+            scores[n, row] = -math.inf
+        top = scores.topk(min(k, self.n_items))  # (B, k)
+        found = zip(top.values.tolist(), top.indices.tolist(), strict=True)
+        return [
+            [j for value, j in zip(*row, strict=True) if value > -math.inf]
+            for row in found
+        ]
 
     def check(
         self, items: Tensor, lengths: Tensor, users: Tensor | None = None

@@ -2,6 +2,7 @@
 
 import platform
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -94,7 +95,8 @@ def run(
         full_valid_users=full_valid_users,
     )
     made = {**about, "model": kind, "settings": asdict(config), "seed": seed}
-    result = {**made, **provenance(), **_of_history(history), **as_result(metrics)}
+    result = {**made, **provenance(), "peak_mb": peak_mb()}
+    result |= {**_of_history(history), **as_result(metrics)}
     return Run(model, history, metrics, result, began)
 
 
@@ -200,6 +202,16 @@ def provenance() -> dict[str, Any]:
         "git": git or None,
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
+
+
+def peak_mb() -> int | None:
+    """The most memory that this process has held so far; None where none can say."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // unit
 
 
 def _rounded(value: Any) -> Any:

@@ -603,6 +603,14 @@ def test_recommend_prints_k_lines(
     words[2] = tmp_path / "named.pt"
     for line in prints(capsys, *words).splitlines():
         assert line.split()[2:] == ["thing", line.split()[1]]
+    every = prints(capsys, *words[:3], "--data", run.parent / "clicks.txt", "--all")
+    rows = [line.split("\t") for line in every.splitlines()[1:]]
+    assert [row[2] for row in rows[60:70]] == [f"thing {j}" for j in best]
+
+
+def test_lists_of_all_go_to_a_file_only_for_all(run: Path, sentence: Say) -> None:
+    words = ("recommend", "--model", run, "--user", 7, "--out", "lists.tsv")
+    assert "--out is for --all" in sentence(*words)
 
 
 def test_users_are_called_as_in_the_file(

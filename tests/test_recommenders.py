@@ -301,7 +301,21 @@ def test_the_shell_trains_measures_and_recommends(
     assert "test full" in table
     assert cli.main(["recommend", "--model", out, "--user", "7", "-k", "3"]) == 0
     shown = [int(line.split()[1]) for line in capsys.readouterr().out.splitlines()]
-    assert shown == dm.Recommender.load(out).recommend(clicks[6], 3, users=6)
+    model = dm.Recommender.load(out)
+    assert shown == model.recommend(clicks[6], 3, users=6)
+    every = tmp_path / "every.tsv"
+    words = ["recommend", "--model", out, "--all", "-k", "3"]
+    assert cli.main([*words, "--out", str(every)]) == 0
+    head, *lines = every.read_text().splitlines()
+    assert head.split("\t") == ["user", "place", "item"]
+    assert [tuple(map(int, line.split("\t"))) for line in lines] == [
+        (user + 1, place, item)
+        for user, row in enumerate(clicks)
+        for place, item in enumerate(model.recommend(row, 3, users=user), start=1)
+    ]
+    capsys.readouterr()
+    assert cli.main(words) == 0
+    assert capsys.readouterr().out == every.read_text()
 
 
 # -- models of one's own ---------------------------------------------------------------

@@ -15,9 +15,12 @@ class Job:
     ----------
     name : of its file, unique in an experiment.
     data : a data set, or the arguments of `synthetic.make_world` for a toy world.
-    base, settings : a preset of `DisRecConfig`, "paper", "in_batch" or "recommended",
+    model : a name of `settings.MODELS`.
+    base, settings : a preset of its settings, "paper", "in_batch" or "recommended",
         and what differs from it.
-    epochs, patience, seed : as in `fit`; the seed also draws weights and noise.
+    epochs, patience, protocol, seed : as in `fit`; the seed also draws weights and
+        noise.
+    minutes : the training ends with the first epoch that is over later.
     noise : share of training clicks replaced (`corrupt`). users : share of users kept
         for training; all are evaluated.
     horizon : when above 0, this many last clicks of each long enough user are the test.
@@ -27,9 +30,12 @@ class Job:
     name: str
     data: str | dict[str, Any]
     settings: dict[str, Any] = field(default_factory=dict)
+    model: str = "disrec"
     base: str = "in_batch"
     epochs: int = 20
     patience: int | None = None
+    protocol: str | None = None
+    minutes: float | None = None
     seed: int = 0
     noise: float = 0.0
     users: float = 1.0

@@ -7,6 +7,7 @@ from typing import Any
 from disrec_mini.checks import did_you_mean
 from disrec_mini.errors import DisrecError
 from disrec_mini.experiments.job import Job
+from disrec_mini.experiments.tuning import tuning
 
 Jobs = list[Job]
 K1: dict[str, Any] = {"n_intents": 1}
@@ -533,6 +534,10 @@ PLANS: dict[str, tuple[Callable[..., Jobs], str]] = {
     "search": (search, "settings compared on validation"),
     "frozen": (frozen, "the recommended settings, on test"),
     "defaults": (defaults, "settings with shared negatives, compared on validation"),
+    "tuning": (
+        tuning,
+        "every system of the paper, twelve settings each, on validation",
+    ),
     "five-core": (five_core, "the best validated setting of 5-core, on test"),
 }
 

@@ -63,7 +63,7 @@ def report(name: str, folder: Path = RESULTS) -> dict[str, Any]:
         },
     }
     write_json_atomic(folder / name / "report.json", made)
-    if name in ("search", "defaults"):
+    if name in ("search", "defaults", "tuning"):
         write_json_atomic(folder / name / "log.json", _log(groups))
     return made
 
@@ -74,11 +74,14 @@ def _log(groups: dict[str, list[Row]]) -> list[dict[str, Any]]:
         {
             "name": row["job"]["name"],
             "data": row["job"]["data"],
+            "model": row["model"],
+            "base": row["job"]["base"],
             "changed": row["job"]["settings"],
             **{m: row["valid"]["full"][m] for m in ("recall@10", "ndcg@10")},
             **{f"sampled {m}": row["valid"]["sampled"][m] for m in METRICS},
             "best_epoch": row["best_epoch"],
             "seconds": row["training_seconds"],
+            "stopped_by": row["stopped_by"],
         }
         for rows in groups.values()
         for row in rows
@@ -136,12 +139,15 @@ def _numbers(row: Row) -> Iterator[tuple[str, float]]:
         yield metric, value
     # files from before 2026-11-26 hold the usage of the last epoch, in training: those
     # are other weights than the ones that everything else was measured with
-    when = "" if row["usage"].get("weights") == "kept" else ", last epoch"
-    for kind in ("hard", "soft"):
-        yield f"largest {kind} usage{when}", max(row["usage"][f"{kind}_usage"])
+    usage = row.get("usage", {})  # of a DisRec
+    when = "" if usage.get("weights") == "kept" else ", last epoch"
+    for kind in ("hard", "soft") if usage else ():
+        yield f"largest {kind} usage{when}", max(usage[f"{kind}_usage"])
     if "common" in row:
         yield "common share", row["common"]
     yield "training seconds", row["training_seconds"]
+    if row.get("peak_mb"):
+        yield "peak MB", row["peak_mb"]
     yield "best epoch", row["best_epoch"]
 
 

@@ -15,6 +15,7 @@ from disrec_mini.experiments.job import Job
 from disrec_mini.files import write_atomic
 from disrec_mini.interactions import Interactions
 from disrec_mini.metrics import Array, Metrics
+from disrec_mini.settings import config_class
 from disrec_mini.splitting import Split
 
 FEW_ITEMS = 5_000  # what prototypes gather is stored item by item up to here
@@ -26,8 +27,6 @@ def run_job(
     folder: Path,
     scratch: Path,
     command: str,
-    *,
-    minutes: float | None = None,
 ) -> bool:
     """Run a job and store `<folder>/<name>.json`, and ranks beside it as `.npz`.
 
@@ -39,10 +38,10 @@ def run_job(
     True if the job is finished.
     """
     world, whole, targets = _split(job)
-    config = getattr(dm.DisRecConfig, job.base)(whole.n_items, **job.settings)
+    config = getattr(config_class(job.model), job.base)(whole.n_items, **job.settings)
     scratch.mkdir(parents=True, exist_ok=True)
     done = runs.run(
-        "disrec",
+        job.model,
         config,
         _training_part(job, whole),
         _read(job, whole),
@@ -54,8 +53,9 @@ def run_job(
         epochs=job.epochs,
         device="cpu",
         patience=job.patience,
+        protocol=job.protocol,
         valid_users=VALID_USERS,
-        minutes=minutes,
+        minutes=job.minutes,
         out=scratch,
         resume=True,
         progress=False,
@@ -158,6 +158,8 @@ def _more(
         again = targets is not None and isinstance(job.data, dict)
         read = _read(job, whole)
         more["lists"], arrays = _lists(model, read, targets, exclude_seen=not again)
+    if job.model != "disrec":
+        return more, arrays
     clicks = read_clicks(model, whole.train)
     if world is not None:
         clicks = clicks.clean(world)
@@ -186,7 +188,8 @@ def _lists(
     users = np.flatnonzero(split.test_items)
     lists = top_k(model, split, 10, users=users, exclude_seen=exclude_seen)
     labels = first_category(split.train)
-    vectors = model.encoder.item_embedding.weight.detach().numpy()
+    own = model.kind == "disrec"  # of others, biases would count
+    vectors = model.vectors().detach().numpy() if own else None
     measures: dict[str, Any] = diversity(lists, split.n_items, labels, vectors)
     per_user: dict[str, Any] = {}
     if targets is not None:

@@ -1,0 +1,132 @@
+"""Every system of the paper, with the same small budget of search, then compared.
+
+`tuning` draws DRAWS settings of each system from its space, the first of them as
+published, and reads validation alone. `overall` takes what validated best, under each
+protocol, and reads the test part.
+"""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from disrec_mini.experiments.job import Job
+
+DRAWS = 12
+MINUTES = {"beauty-5core": 3.0, "ml-100k": 1.5}  # of training, on one thread
+PATIENCE = 5
+LONG = ("ml-100k", "ml-1m")  # histories of which 200 clicks are read
+# settings found on the first are taken over to the second
+TRANSFER = {"sports-5core": "beauty-5core", "beauty": "beauty-5core"}
+TRANSFER |= {"ml-1m": "ml-100k"}
+
+Space = dict[str, tuple[Any, ...]]
+
+DIM: Space = {"dim": (32, 64, 128)}
+LEARN: Space = {
+    "learning_rate": (3e-4, 1e-3, 3e-3, 1e-2),
+    "item_decay": (0.0, 0.3, 1.0, 3.0),
+    "average": (0.0, 0.98),
+}
+PAIRS: Space = {**DIM, **LEARN, "group_size": (512, 2048)}
+DROPOUT: Space = {"dropout": (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)}
+RECURRENT: Space = {**PAIRS, **DROPOUT, "layers": (1, 2)}
+BLOCKS: Space = {**DIM, **LEARN, **DROPOUT, "n_blocks": (1, 2, 3)}
+ATTENTION: Space = {**BLOCKS, "group_size": (512, 2048), "item_dropout": (0.0, 0.2)}
+SHARED: Space = {"negatives": (128, 512, 2048), "groups": (1, 4, 16)}
+SHARED |= {"logq": (False, True), "group_size": (128, 512)}
+SECOND: Space = {
+    "n_intents": (1, 4),
+    "seq2seq_weight": (0.03, 0.1, 0.3, 1.0),
+    "seq2seq_start": (0, 4, 10),
+    "keep": (0.3, 0.5, 1.0),
+}
+
+
+@dataclass(frozen=True)
+class System:
+    """A model as it is compared.
+
+    model : its name. fixed : settings that make it this system, in every draw.
+    space : what each draw chooses from, uniformly and independently.
+    base : of the draws after the first, which is as published.
+    """
+
+    model: str
+    space: Space
+    fixed: dict[str, Any] = field(default_factory=dict)
+    base: str = "paper"
+
+
+SOFTMAX: dict[str, Any] = {"loss": "softmax", "unseen": 0, "negatives": 512}
+SYSTEMS: dict[str, System] = {
+    "bpr-mf": System("bpr-mf", {**PAIRS, "unseen": (1, 4, 16)}),
+    "ncf": System("ncf", {**PAIRS, **DROPOUT, "layers": (1, 2, 3), "unseen": (1, 4)}),
+    "fpmc": System("fpmc", {**PAIRS, "unseen": (1, 4, 16)}),
+    "gru4rec": System("gru4rec", {**RECURRENT, "negatives": (50, 512)}),
+    "gru4rec+": System(
+        "gru4rec+",
+        {**RECURRENT, "negatives": (512, 2048), "alpha": (0.0, 0.25, 0.5, 0.75, 1.0)},
+    ),
+    "caser": System(
+        "caser",
+        {
+            **{**PAIRS, **DROPOUT, "max_len": (3, 5, 9), "ahead": (1, 2, 3)},
+            **{"horizontal": (4, 16, 32), "vertical": (2, 4), "unseen": (1, 3, 16)},
+        },
+        {"l2": 0.0},
+    ),
+    "sasrec": System("sasrec", ATTENTION),
+    "sasrec-softmax": System("sasrec", {**ATTENTION, **SHARED}, SOFTMAX),
+    "bert4rec": System(
+        "bert4rec",
+        {
+            **{**BLOCKS, "heads": (1, 2, 4), "hidden": (0.2, 0.4, 0.6)},
+            **{"batch": (64, 256), "negatives": (0, 512)},
+        },
+    ),
+    "disrec": System("disrec", {**ATTENTION, **SHARED, **SECOND}, base="recommended"),
+}
+
+
+def draw(name: str, data: str, nth: int) -> tuple[str, dict[str, Any]]:
+    """Base and settings of a system's nth draw; draw 0 is as published."""
+    system, long = SYSTEMS[name], data in LONG
+    settings = dict(system.fixed)
+    if long and system.model not in ("bpr-mf", "ncf", "fpmc", "caser"):
+        settings["max_len"] = 200
+    if nth == 0:
+        return "paper", settings
+    rng = np.random.default_rng([zlib.crc32(name.encode()), nth])
+    settings |= {x: some[rng.integers(len(some))] for x, some in system.space.items()}
+    if system.base == "recommended":
+        settings["long"] = long
+    return system.base, settings
+
+
+def tuning(seeds: Sequence[int] = (0,)) -> list[Job]:
+    """Validation only: DRAWS settings of every system, stopped early, at a cap."""
+    jobs = []
+    for nth in range(DRAWS):
+        for data, minutes in MINUTES.items():
+            for name, system in SYSTEMS.items():
+                base, settings = draw(name, data, nth)
+                jobs += [
+                    Job(
+                        f"{data}-{name}-{nth:02}-seed{seed}",
+                        data,
+                        settings,
+                        system.model,
+                        base,
+                        epochs=200,
+                        patience=PATIENCE,
+                        protocol="full",
+                        minutes=minutes,
+                        seed=seed,
+                        reads_test=False,
+                    )
+                    for seed in seeds
+                ]
+    return jobs
