@@ -29,6 +29,7 @@ from disrec_mini import batches
 from disrec_mini.objective import step_loss
 from disrec_mini.splitting import Histories
 
+STEPS = ("group_size", "groups", "visit", "negatives")
 SETTINGS = {  # data -> max_len, groups in a packed step, timed packed and single steps
     "beauty": (50, 24, 12, 6),
     "ml-1m": (200, 200, 3, 3),
@@ -176,6 +177,11 @@ def measure(name: str, only: str | None = None) -> dict[str, Any]:
         "pairs, padded to the longest": (single, single_steps, False),
         f"packed, {groups} groups a step": (
             paper.replace(groups=groups),
+            packed_steps,
+            False,
+        ),
+        "packed, whole histories": (
+            paper.replace(**{x: getattr(default, x) for x in STEPS}),
             packed_steps,
             False,
         ),

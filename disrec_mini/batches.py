@@ -365,7 +365,7 @@ def _place(size: Array, alone: bool = False) -> tuple[Array, list[tuple[int, int
     (array([ 0,  9, 32, 16]), [(2, 16), (1, 32)])
     """
     width = np.full(len(size), int(size.max()))  # (S,), T of its row
-    for narrow in reversed(WIDTHS):
+    for narrow in reversed((4, 8, *WIDTHS) if alone else WIDTHS):
         width[size <= narrow] = narrow
     token, shapes, offset = np.empty(len(size), np.int64), [], 0
     for wide in np.unique(width):

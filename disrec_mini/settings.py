@@ -516,7 +516,12 @@ def _bounds(about: Setting, whole: bool) -> str:
     return kind if high == math.inf else f"{kind} and at most {high:g}"
 
 
-for _kind in (LearnConfig, TrainConfig, DisRecConfig):
-    _kind.__doc__ = f"{inspect.cleandoc(_kind.__doc__ or '')}\n\n{describe(_kind)}"
+def document(*kinds: type[Config]) -> None:
+    """Append to their docstrings what `describe` says."""
+    for kind in kinds:
+        kind.__doc__ = f"{inspect.cleandoc(kind.__doc__ or '')}\n\n{describe(kind)}"
+
+
+document(LearnConfig, TrainConfig, DisRecConfig)
 
 DEVIATIONS = DisRecConfig.deviations()

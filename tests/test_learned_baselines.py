@@ -23,13 +23,14 @@ from disrec_mini.baselines import (
     Caser,
     GRU4Rec,
     GRU4RecPlus,
+    GRUConfig,
     NCFConfig,
     NextItem,
     SASRec,
     SASRecConfig,
 )
 from disrec_mini.baselines.objectives import LOSSES, bpr_max, draw_unseen
-from disrec_mini.baselines.personal import Personal
+from disrec_mini.baselines.personal import Personal, every_click
 
 Vector = list[float]
 Weights = dict[str, Any]
@@ -403,7 +404,7 @@ def slow_bpr_max(own: float, others: Vector, penalty: float = 1.0) -> float:
     return ahead + penalty * sum(w * x**2 for w, x in pairs)
 
 
-SLOW: dict[str, Callable[[float, Vector], float]] = {
+SLOW: dict[str, Callable[..., float]] = {
     "softmax": slow_softmax,
     "bce": slow_bce,
     "bpr": slow_bpr,
@@ -434,7 +435,7 @@ def test_losses_equal_loops(name: str, seed: int) -> None:
         kept = [x for x, c in zip(others[b].tolist(), counts[b], strict=True) if c]
         theirs.append(SLOW[name](own[b, 0].item(), kept))
     close(ours, theirs)
-    assert name == "bce" or float(ours[-1]) == 0
+    assert name == "bce" or ours[-1].item() == 0
 
 
 def test_the_penalty_of_bpr_max_is_a_factor() -> None:
@@ -483,21 +484,27 @@ READERS: dict[str, tuple[Any, dict[str, Any]]] = {
     "gru4rec": (GRU4Rec, {"dim": 3, "max_len": 3, "dropout": 0.0}),
     "sasrec": (SASRec, {"dim": 4, "n_blocks": 1, "max_len": 3, "dropout": 0.0}),
 }
-COMPANY: dict[str, dict[str, int]] = {
-    "in-batch": {"unseen": 0, "negatives": 0},
+COMPANY: dict[str, dict[str, Any]] = {
+    "in-batch": {"unseen": 0, "negatives": 0, "visit": None},
     "shared": {"unseen": 0, "negatives": 5},
     "unseen": {"unseen": 2, "negatives": 0},
 }
 
 
+def learned(model: Any) -> list[list[int]]:
+    """Histories as a model learns them: for some, first clicks follow themselves."""
+    twice = isinstance(model, BPRMF | NCF)
+    return [row[:1] + row if twice else row for row in HISTORIES]
+
+
 def pairs_of(objective: Any, step: Any) -> list[tuple[int, list[int], int]]:
     """User, what is read, what comes: of each pair of a step."""
     windows, found = objective.windows, []
-    longest = objective.model.max_len or 99
+    longest, rows = objective.model.max_len or 99, learned(objective.model)
     for window, t, drawn in zip(step.window, step.t, step.drawn, strict=True):
         user, start = int(windows.user[window]), int(windows.start[window])
-        place = start - int(TRAIN.offsets[user])  # of the window in its history
-        row = HISTORIES[user][place:]
+        place = start - sum(map(len, rows[:user]))  # of the window in its history
+        row = rows[user][place:]
         found.append((user, row[:t][-longest:], row[drawn]))
     return found
 
@@ -555,11 +562,13 @@ def slow_step(
         elif logq:
             own -= ln_q[target]
             scores = [s - ln_q[j] for s, j in zip(scores, others, strict=True)]
-        total += SLOW[model.config.loss](own, scores)
+        penalty = [model.config.penalty] * (model.config.loss == "bpr-max")
+        total += SLOW[model.config.loss](own, scores, *penalty)
         n += len(others)
     return total / len(pairs), n
 
 
+TWICE = ("bpr-mf", "ncf")
 READ_BESIDE = [(reader, x) for reader in READERS for x in COMPANY if reader != "ncf"]
 READ_BESIDE += [("ncf", "unseen")]  # it has no vectors to share
 
@@ -571,7 +580,7 @@ def test_next_item_loss_equals_the_loop(reader: str, company: str) -> None:
     for name in LOSSES:
         for group_size, groups in ((4, 2), (3, 3)):
             sizes = {"group_size": group_size, "groups": groups}
-            more = {"loss": name, **sizes, **COMPANY[company]}
+            more = {"loss": name, "penalty": 0.4, **sizes, **COMPANY[company]}
             model = made(model_type, **{**settings, **more})
             objective = model.objective(TRAIN, 3)
             n_pairs, counted, n_steps = 0, 0, 0
@@ -584,16 +593,17 @@ def test_next_item_loss_equals_the_loop(reader: str, company: str) -> None:
                 n_pairs, n_steps = n_pairs + found.n_pairs, n_steps + 1
                 counted += n
             assert n_steps == objective.n_steps == 3
-            assert n_pairs == objective.n_pairs == 19
+            assert n_pairs == objective.n_pairs == (24 if reader in TWICE else 19)
             if company != "in-batch":  # some negatives did not count
-                assert 0 < counted < 19 * max(COMPANY[company].values())
+                assert 0 < counted < n_pairs * (5 if company == "shared" else 2)
 
 
 @pytest.mark.parametrize("negatives", [0, 5])
 @pytest.mark.parametrize("reader", ["fpmc", "gru4rec", "sasrec"])
 def test_logq_and_temperature_equal_the_loop(reader: str, negatives: int) -> None:
     model_type, settings = READERS[reader]
-    changes = {"loss": "softmax", "unseen": 0, "negatives": negatives, "groups": 2}
+    changes = COMPANY["shared" if negatives else "in-batch"]
+    changes = {"loss": "softmax", "groups": 2, **changes}
     model = made(model_type, **{**settings, **changes, "group_size": 4})
     for temperature, logq in ((1.0, True), (0.7, True), (0.7, False)):
         options = {"temperature": temperature, "logq": logq}
@@ -633,7 +643,7 @@ def test_a_pair_without_negatives_costs_nothing_but_its_own(name: str) -> None:
     step = next(objective.steps(1))
     total = objective.loss(step, 0.0).total
     close(total, slow_step(objective, step)[0])
-    assert (float(total) > 0) == (name == "bce")
+    assert (total.item() > 0) == (name == "bce")
     for gradient in torch.autograd.grad(total, list(model.parameters())):
         assert gradient.isfinite().all()
 
@@ -654,18 +664,57 @@ def test_whole_windows_know_what_each_prefix_knows(reader: str) -> None:
     assert len({tuple(past) for _, past, _ in pairs}) > 10
 
 
-def test_models_that_read_no_windows_read_the_whole_past() -> None:
-    """FPMC's loss reads one click, Caser's four: more change nothing."""
-    for reader in ("bpr-mf", "fpmc", "caser"):
-        model_type, settings = READERS[reader]
-        objective = made(model_type, group_size=19, **settings).objective(TRAIN, 0)
-        step = next(objective.steps(1))
-        starts = objective.windows.start[step.window]
-        users = objective.windows.user[step.window]
-        assert (starts == TRAIN.offsets[users]).all()
-        pasts = [(u, t) for u, t in zip(users.tolist(), step.t.tolist(), strict=True)]
-        rows = enumerate(HISTORIES)
-        assert sorted(pasts) == [(u, t) for u, x in rows for t in range(1, len(x))]
+@pytest.mark.parametrize("reader", ["bpr-mf", "ncf", "fpmc", "caser"])
+def test_models_that_read_no_windows_know_all_pairs(reader: str) -> None:
+    """No history is cut, however few clicks of it are read."""
+    model_type, settings = READERS[reader]
+    model = made(model_type, group_size=99, **settings)
+    step = next(model.objective(TRAIN, 0).steps(1))
+    windows, rows = model.objective(TRAIN, 0).windows, learned(model)
+    starts = [sum(map(len, rows[:user])) for user in range(N_USERS)]
+    assert [starts[user] for user in windows.user] == windows.start.tolist()
+    users = windows.user[step.window].tolist()
+    pairs = sorted(zip(users, step.t.tolist(), strict=True))
+    assert pairs == [(u, t) for u, x in enumerate(rows) for t in range(1, len(x))]
+
+
+@pytest.mark.parametrize("model_type", [BPRMF, NCF])
+def test_each_click_is_learned_once_where_order_is_not_read(model_type: Any) -> None:
+    """Also first clicks, and the only click of a user."""
+    objective = made(model_type, dim=8, group_size=5).objective(TRAIN, 0)
+    found: Counter[tuple[int, int]] = Counter()
+    for step in objective.steps(1):
+        found.update((user, target) for user, _, target in pairs_of(objective, step))
+        for user, row in zip(
+            objective.windows.user[step.window].tolist(),
+            step.negatives.tolist(),
+            strict=True,
+        ):
+            assert not set(row) & set(HISTORIES[user])
+    assert found == Counter((u, j) for u, row in enumerate(HISTORIES) for j in row)
+    some = dm.Interactions.from_sequences([[], [2], [], [3, 1, 3], []], M)
+    assert [x.tolist() for x in every_click(some)] == [[], [2, 2], [], [3, 3, 1, 3], []]
+
+
+class TwoQueries(FPMC):
+    """The better of two answers, what u prefers or what follows x_t."""
+
+    def forward(self, items: Any, lengths: Any, users: Any = None) -> torch.Tensor:
+        both = super().forward(items, lengths, users)  # (B, 1, 2 D)
+        mine, after = both.chunk(2, -1)
+        nothing = torch.zeros_like(mine)
+        pair = [torch.cat(x, -1) for x in ((mine, nothing), (nothing, after))]
+        return torch.cat(pair, 1)  # (B, 2, 2 D)
+
+
+@pytest.mark.parametrize("company", COMPANY)
+def test_of_several_queries_the_best_counts(company: str) -> None:
+    for name in ("bce", "bpr", "top1", "bpr-max"):
+        changes = {"loss": name, "group_size": 9, **COMPANY[company]}
+        objective = NextItem(made(TwoQueries, dim=3, **changes), TRAIN, 1)
+        for step in objective.steps(1):
+            expected, _ = slow_step(objective, step)
+            close(objective.loss(step, 0.0).total, expected)
 
 
 @pytest.mark.parametrize("ahead", [1, 3, 99])
@@ -778,7 +827,7 @@ def test_alpha_says_how_popular_negatives_are(alpha: float) -> None:
     """clicks^alpha; nothing that nobody clicked, and without alpha 1."""
     # 12, 6 and 6 clicks; without each user's first 10, 5 and 5: the same shares
     rows = [[2, 2, 2, 4, 6, 2], [2, 4, 6, 2, 2, 4], [4, 2, 2, 6, 4, 2]]
-    rows += [[6, 2, 2, 6, 4, 6, 4][:6]]
+    rows += [[6, 2, 2, 6, 4, 6]]
     counts = Counter(j for row in rows for j in row)
     later = Counter(j for row in rows for j in row[1:])
     assert {j: later[j] / 20 for j in later} == {j: n / 24 for j, n in counts.items()}
@@ -962,7 +1011,7 @@ def test_a_hidden_click_says_nothing_of_itself(
     assert len(queries) == int(gaps.hidden.sum()) > 5
     same, other_loss = ask(gaps.hidden)
     assert torch.equal(same, queries)
-    assert abs(float(other_loss - loss)) > 1e-3  # they are what is asked for
+    assert abs((other_loss - loss).item()) > 1e-3  # they are what is asked for
     moved, _ = ask(~gaps.hidden)
     assert ((moved - queries).abs().amax(1) > 1e-3).sum() > 5
 
@@ -1032,11 +1081,14 @@ def test_without_a_user_some_cannot_answer(model_type: Any) -> None:
     assert len(model.recommend([1, 2], users=4)) == 5
 
 
+@pytest.mark.parametrize("beyond", [5, -1])
 @pytest.mark.parametrize("model_type", PERSONAL)
-def test_users_beyond_the_training_clicks_are_a_sentence(model_type: Any) -> None:
+def test_users_beyond_the_training_clicks_are_a_sentence(
+    model_type: Any, beyond: int
+) -> None:
     model = made(model_type, dim=8)
-    said = "user 5 is unknown.* 5 users, numbered from 0"
-    asked, users = [torch.tensor([[1], [2]]), torch.tensor([1, 1])], [0, 5]
+    said = f"user {beyond} is unknown.* 5 users, numbered from 0"
+    asked, users = [torch.tensor([[1], [2]]), torch.tensor([1, 1])], [0, beyond]
     with pytest.raises(dm.DisrecError, match=said):
         model.score(*asked, torch.tensor(users))
     with pytest.raises(dm.DisrecError, match=said):
@@ -1050,6 +1102,8 @@ def test_users_beyond_the_training_clicks_are_a_sentence(model_type: Any) -> Non
     [
         (lambda: BPRConfig(M, negatives=5), "unseen and negatives both say"),
         (lambda: SASRecConfig(M, unseen=1, negatives=1), "set one of them to 0"),
+        (lambda: SASRecConfig(M, unseen=0), "nothing to be compared with"),
+        (lambda: GRUConfig(M, negatives=0), "set negatives or unseen"),
         (lambda: SASRecConfig(M, logq=True), "logq corrects a softmax"),
         (
             lambda: SASRecConfig(M, loss="bce", unseen=0, negatives=5, logq=True),
@@ -1068,8 +1122,22 @@ def test_bad_settings_are_sentences(make: Callable[[], Any], said: str) -> None:
         make()
 
 
+def test_what_cannot_be_learned_is_a_sentence() -> None:
+    two = dm.Interactions.from_sequences([[1, 2], [3, 4]], M)
+    for model_type in PERSONAL:
+        with pytest.raises(dm.DisrecError, match="of 5 users and the data have 2"):
+            made(model_type, dim=8).objective(two, 0)
+    one = dm.Interactions.from_sequences([[1, 1, 1], [1, 1]], 1)
+    for name in ("bpr-mf", "gru4rec", "bert4rec"):
+        model_type = FORWARD[name][0]
+        model = model_type.untrained(model_type.config_type(1, dim=2), one)
+        with pytest.raises(dm.DisrecError, match="with one item"):
+            model.objective(one, 0)
+
+
 def test_settings_at_their_bounds_are_accepted() -> None:
     SASRecConfig(M, loss="softmax", unseen=0, negatives=5, logq=True)
+    SASRecConfig(M, unseen=0, visit=1)
     BERTConfig(M, dim=6, heads=3, hidden=1, last=0)
     NCF(NCFConfig(M, dim=2, layers=2))
 

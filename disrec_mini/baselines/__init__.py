@@ -10,6 +10,10 @@ from disrec_mini.baselines.ncf import NCF, NCFConfig
 from disrec_mini.baselines.objectives import Causal, NextItem, NextItemConfig
 from disrec_mini.baselines.popularity import Counted, InversePopularity, Popularity
 from disrec_mini.baselines.sasrec import SASRec, SASRecConfig
+from disrec_mini.settings import document
+
+document(NextItemConfig, BPRConfig, NCFConfig, FPMCConfig, GRUConfig, GRUPlusConfig)
+document(CaserConfig, SASRecConfig, BERTConfig)
 
 __all__ = [
     "BPRMF",

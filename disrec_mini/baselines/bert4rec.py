@@ -13,8 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from disrec_mini import batches
+from disrec_mini.baselines.objectives import check_can_learn
 from disrec_mini.baselines.personal import with_bias
 from disrec_mini.batches import Packed, Step
+from disrec_mini.encoder import Dropout
 from disrec_mini.errors import DisrecError
 from disrec_mini.interactions import Interactions
 from disrec_mini.learning import make_optimizer
@@ -67,8 +69,9 @@ class BERT4Rec(Recommender):
     LN(x + attention(x)) and LN(x + W2 GELU(W1 x)); g = LN(GELU(W z + b)). The loss is
     the mean of -ln softmax_j(score(j)) at the clicks that are hidden.
 
-    Left out: the published code makes ten fixed copies of each history, each with its
-    hidden clicks; here they are drawn anew in every epoch.
+    Left out: ten fixed copies of each history, each with its hidden clicks (here they
+    are drawn anew in every epoch), warm-up and decay of the learning rate, weight decay
+    of .01, and validation clicks in training, all in the published code.
     """
 
     kind = "bert4rec"
@@ -80,10 +83,11 @@ class BERT4Rec(Recommender):
         self.items = nn.Embedding(config.n_items + 1, dim + 1)
         self.hidden = nn.Parameter(torch.zeros(dim))
         self.positions = nn.Embedding(config.max_len + 1, dim)
-        self.norm, self.dropout = nn.LayerNorm(dim), nn.Dropout(config.dropout)
+        self.norm, self.dropout = nn.LayerNorm(dim), Dropout(config.dropout)
         block = nn.TransformerEncoderLayer(
             dim, config.heads, 4 * dim, config.dropout, "gelu", batch_first=True
         )
+        block.dropout1 = block.dropout2 = block.dropout = self.dropout
         self.blocks = nn.TransformerEncoder(
             block, config.n_blocks, enable_nested_tensor=False
         )
@@ -149,6 +153,7 @@ class Cloze(Objective):
 
     def __init__(self, model: BERT4Rec, train: Interactions, seed: int) -> None:
         super().__init__(seed)
+        check_can_learn(model, train)
         self.model, self.config, self.train = model, model.config, train
         self.windows = batches.make_windows(train, self.config.max_len)
         self.n_pairs = int(self.windows.length.sum())
@@ -166,7 +171,7 @@ class Cloze(Objective):
             len(self.windows.length)
         )
         for nth in range(rank, self.n_steps, world):
-            rng = np.random.default_rng([self.seed, epoch, nth])
+            rng = np.random.default_rng([self.seed, epoch, 1 + nth])
             yield self.gaps(order[nth * self.config.batch :][: self.config.batch], rng)
 
     def gaps(self, window: np.ndarray, rng: np.random.Generator) -> Gaps:
@@ -192,7 +197,7 @@ class Cloze(Objective):
 
     def loss(self, step: Gaps, progress: float) -> StepLoss:
         """The mean over the hidden clicks of a step."""
-        device, vectors = model_device(self.model), self.model.vectors()
+        device = model_device(self.model)
         rows, hidden = step.rows.to(device), step.hidden.to(device)
         sizes = [block.items.numel() for block in rows.blocks]
         asked = [
@@ -201,15 +206,18 @@ class Cloze(Objective):
         ]
         queries = torch.cat([self.model.states(*x)[x[1]] for x in asked])  # (n, D + 1)
         ids = torch.cat([items[mask] for items, mask in asked])  # (n,)
-        if len(step.negatives):
-            others = step.negatives.to(device)  # (N,)
+        others = step.negatives.to(device)  # (N,)
+        if len(others):
+            every = F.embedding(torch.cat([ids, others]), self.model.vectors())
+            h, of_others = every.split([len(ids), len(others)])  # (n or N, D + 1)
             loss = seq2item_loss(
                 queries.unsqueeze(1),
-                vectors[ids],
+                h,
                 target_ids=ids,
                 temperature=1.0,
-                negatives=Negatives(others, vectors[others]),
+                negatives=Negatives(others, of_others),
             ).mean()  # of (n,)
         else:
-            loss = F.cross_entropy(queries @ vectors[1:].T, ids - 1)  # of (n, M)
+            every = self.model.vectors()[1:]  # (M, D + 1)
+            loss = F.cross_entropy(queries @ every.T, ids - 1)  # of (n, M)
         return StepLoss(loss, step.n_clicks, {"cloze": loss.detach()})

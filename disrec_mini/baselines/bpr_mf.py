@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from disrec_mini.baselines.objectives import NextItem, NextItemConfig
-from disrec_mini.baselines.personal import Personal, with_bias
+from disrec_mini.baselines.personal import Personal, every_click, with_bias
 from disrec_mini.interactions import Interactions
 from disrec_mini.recommender import Names
 from disrec_mini.settings import again, setting
@@ -22,17 +22,19 @@ class BPRConfig(NextItemConfig):
     dim: int = setting("D, size of every vector", 64, low=1)
     loss: str = again(NextItemConfig, "loss", "bpr")
     unseen: int = again(NextItemConfig, "unseen", 1)
+    item_decay: float = again(NextItemConfig, "item_decay", 1.0)
 
 
 class BPRMF(Personal):
     """score(j | u) = p_u . q_j + b_j; the order of clicks is not read.
 
     -ln s(score(i | u) - score(j | u)), s the logistic function, for each click i and an
-    item j, drawn uniformly, that u never clicked; `l2` holds items and users small.
+    item j, drawn uniformly, that u never clicked; `item_decay` holds vectors of items
+    and of users small.
 
-    Left out: single steps of gradient descent; here Adam learns from
-    `group_size` pairs at once. Each user's first click is no target. The bias b_j is
-    not in the paper's factorisation, but in most of its implementations.
+    Left out: single steps of gradient descent, each with its own decay; here Adam
+    learns from `group_size` pairs at once. The bias b_j is not in the paper's
+    factorisation, but in most of its implementations.
     """
 
     kind = "bpr-mf"
@@ -66,4 +68,4 @@ class BPRMF(Personal):
 
     def objective(self, train: Interactions, seed: int) -> NextItem:
         """Each click against items that the user never clicked."""
-        return NextItem(self, train, seed)
+        return NextItem(self, every_click(train), seed)

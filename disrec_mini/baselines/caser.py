@@ -42,7 +42,8 @@ class Caser(Personal):
     The loss is BCE's, with `unseen` negatives that u never clicked.
 
     A user it does not know gets the mean p. Left out: all T next clicks as targets at
-    once; each epoch draws one of them.
+    once; each epoch draws one of them. The published code adds a bias to the vertical
+    filters, and takes means over T targets and 3 negatives where the paper sums.
     """
 
     kind = "caser"

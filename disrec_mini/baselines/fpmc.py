@@ -23,6 +23,7 @@ class FPMCConfig(NextItemConfig):
     dim: int = setting("D, size of every vector", 64, low=1)
     loss: str = again(NextItemConfig, "loss", "bpr")
     unseen: int = again(NextItemConfig, "unseen", 1)
+    item_decay: float = again(NextItemConfig, "item_decay", 1.0)
 
 
 class FPMC(Personal):
@@ -31,7 +32,8 @@ class FPMC(Personal):
     The loss is BPR's: -ln s(score(x_{t+1}) - score(j)), j drawn uniformly from what u
     never clicked. A user it does not know gets the mean v.
 
-    Left out: baskets of several items, and single steps of gradient descent.
+    Left out: baskets of several items, and single steps of gradient descent, each with
+    its own decay. The paper draws j from outside the next basket alone.
     """
 
     kind = "fpmc"

@@ -33,6 +33,8 @@ class GRUConfig(NextItemConfig):
         high=0.99,
     )
     loss: str = again(NextItemConfig, "loss", "top1")
+    group_size: int = again(NextItemConfig, "group_size", 50)
+    groups: int = again(NextItemConfig, "groups", 20)
     visit: int | None = again(NextItemConfig, "visit", 0)
     negatives: int = again(NextItemConfig, "negatives", 50)
 
@@ -42,6 +44,8 @@ class GRUPlusConfig(GRUConfig):
     """Settings of GRU4Rec+, besides those of every baseline that learns."""
 
     loss: str = again(NextItemConfig, "loss", "bpr-max")
+    group_size: int = again(NextItemConfig, "group_size", 1024)
+    groups: int = again(NextItemConfig, "groups", 1)
     negatives: int = again(NextItemConfig, "negatives", 2048)
     alpha: float = setting(
         "negatives are drawn in proportion to clicks^alpha", 0.5, low=0, high=1
@@ -52,10 +56,12 @@ class GRU4Rec(Causal):
     """score(j | x_1..x_t) = w_j . s_t + b_j, with s_t = GRU(e_{x_t}, s_{t-1}).
 
     s_0 = 0. The loss is TOP1 against the next clicks of others, which is a draw in
-    proportion to clicks: `negatives` of them, shared by a step.
+    proportion to clicks: `negatives` of them for each part of a step.
 
     Left out: mini-batches of sessions side by side, whose other clicks are the
-    negatives; here whole histories are read, and gradients run through all of them.
+    negatives; here windows of `max_len` clicks are read from s_0 on, and gradients run
+    through all of them. The published code has a tanh before the scores, Adagrad, and
+    accidental hits among its negatives.
     """
 
     kind = "gru4rec"

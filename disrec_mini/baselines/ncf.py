@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from disrec_mini.baselines.objectives import NextItem, NextItemConfig
-from disrec_mini.baselines.personal import Personal
+from disrec_mini.baselines.personal import Personal, every_click
 from disrec_mini.encoder import Dropout
 from disrec_mini.errors import DisrecError
 from disrec_mini.interactions import Interactions
@@ -39,7 +39,7 @@ class NCF(Personal):
     -ln s(score(i | u)) - sum_j ln(1 - s(score(j | u))), s the logistic function, for
     each click i and `unseen` items j, drawn uniformly, that u never clicked.
 
-    Left out: training both halves alone first; each user's first click is no target.
+    Left out: training both halves alone first.
     """
 
     kind = "ncf"
@@ -67,10 +67,10 @@ class NCF(Personal):
         self.layers = nn.ModuleList(map(nn.Linear, widths[1:], widths[2:]))
         self.dropout = Dropout(config.dropout)
         self.out = nn.Linear(config.dim + widths[-1], 1)
-        self.start(0.1, self.items)
+        self.start(0.01, self.items)
 
     def compare(self, users: Tensor, items: Tensor) -> Tensor:
-        """Scores of some items for each user: (B,), (B, C) -> (B, C)."""
+        """Scores of some items for each user: (B,), (B, C) or (1, C) -> (B, C)."""
         p, p_mlp = self.people(users).unsqueeze(1).chunk(2, -1)  # (B, 1, D) each
         q, q_mlp = self.items(items).chunk(2, -1)  # (B, C, D) each
         hidden = F.relu(self.of_user(p_mlp) + self.of_item(q_mlp))  # (B, C, D)
@@ -88,7 +88,7 @@ class NCF(Personal):
         assert users is not None
         every = torch.arange(self.n_items + 1, device=users.device)
         some = every.split(max(1, 2**16 // len(users)))  # what fits a cache
-        scores = [self.compare(users, ids.expand(len(users), -1)) for ids in some]
+        scores = [self.compare(users, ids[None]) for ids in some]
         return torch.cat(scores, 1).index_fill(1, every[:1], -math.inf)
 
     @torch.no_grad()
@@ -111,4 +111,4 @@ class NCF(Personal):
 
     def objective(self, train: Interactions, seed: int) -> NextItem:
         """Each click, a yes, and items that the user never clicked, each a no."""
-        return NextItem(self, train, seed)
+        return NextItem(self, every_click(train), seed)

@@ -12,6 +12,7 @@ All of them compare the score r of the next click with scores r_1..r_N of negati
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import Any, ClassVar
 
 import numpy as np
@@ -48,6 +49,9 @@ class NextItemConfig(TrainConfig):
         low=0,
         kw_only=True,
     )
+    penalty: float = setting(
+        "c, how much bpr-max holds scores at 0", 1.0, low=0, kw_only=True
+    )
     groups: int = again(TrainConfig, "groups", 1)
     group_size: int = again(TrainConfig, "group_size", 1024)
     visit: int | None = again(TrainConfig, "visit", None)
@@ -58,6 +62,11 @@ class NextItemConfig(TrainConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not self.unseen and not self.negatives and self.visit == 0:
+            raise DisrecError(
+                "a click has nothing to be compared with: set negatives or unseen. The "
+                "other next clicks of a step are of the same history."
+            )
         if self.unseen and self.negatives:
             raise DisrecError(
                 "unseen and negatives both say what a click is compared with: set one "
@@ -117,6 +126,7 @@ class NextItem(PairObjective):
         ahead: int = 1,
     ) -> None:
         super().__init__(model, train, seed)
+        check_can_learn(model, train)
         self.name = getattr(self.config, "loss", "softmax")
         self.unseen = getattr(self.config, "unseen", 0)
         self.temperature, self.ahead = temperature, ahead
@@ -148,7 +158,7 @@ class NextItem(PairObjective):
         """Those of `PairObjective`; `unseen` negatives are (P, n), in their place."""
         rank, world = part
         for nth, step in enumerate(super().steps(epoch, part)):
-            rng = np.random.default_rng([self.seed, epoch, nth * world + rank])
+            rng = np.random.default_rng([self.seed, epoch, 1 + nth * world + rank])
             if self.unseen:
                 users, n_items = self.windows.user[step.window], self.model.n_items
                 drawn = draw_unseen(self.clicked, users, self.unseen, n_items, rng)
@@ -167,11 +177,10 @@ class NextItem(PairObjective):
             assert step.negatives is not None
             others = torch.from_numpy(step.negatives).to(device)  # (P, n)
             scores = self.scores(step, torch.cat([ids[:, None], others], 1))
-            total = LOSSES[self.name](scores[:, :1], scores[:, 1:], others > 0).mean()
-        elif self.name == "softmax":
-            total = self.shared_softmax(step, ids)
+            own, rest = (scores / self.temperature).split([1, self.unseen], 1)
+            total = self.contrast(own, rest, others > 0).mean()
         else:
-            total = self.shared(step, ids)
+            total = self.shared(step, ids).mean()
         return StepLoss(total, len(step.t), {self.name: total.detach()})
 
     def scores(self, step: Step, items: Tensor) -> Tensor:
@@ -180,8 +189,8 @@ class NextItem(PairObjective):
             users = torch.from_numpy(self.windows.user[step.window])
             scores: Tensor = self.model.compare(users.to(items.device), items)
             return scores
-        query = self.queries(step)  # (P, 1, D)
-        return (self.model.vectors()[items] * query).sum(2) / self.temperature  # (P, C)
+        h = F.embedding(items, self.model.vectors())  # (P, C, D)
+        return (h @ self.queries(step).transpose(1, 2)).amax(2)  # (P, C)
 
     def queries(self, step: Step) -> Tensor:
         """(P, K, D) queries of the pasts."""
@@ -197,50 +206,68 @@ class NextItem(PairObjective):
         found: Tensor = model(items.to(device), lengths.to(device), users)
         return found
 
-    def parts(self, step: Step, ids: Tensor) -> list[tuple[int, Tensor]]:
-        """How many pairs share which negatives: (B, (N,) ids), one after the other."""
+    def shared(self, step: Step, ids: Tensor) -> Tensor:
+        """Pairs against items that a part of the step shares: ids (P,) -> (P,)."""
         if step.negatives is None:
             sizes = np.diff(step.bounds).tolist()
-            return list(zip(sizes, ids.split(sizes), strict=True))
-        rows = torch.from_numpy(step.negatives).to(ids.device).unbind()
-        return [((len(ids) + s) // len(rows), row) for s, row in enumerate(rows)]
+            drawn = ids[:0].view(0, 0)
+        else:
+            drawn = torch.from_numpy(step.negatives).to(ids.device)  # (G, N)
+            sizes = [(len(ids) + s) // len(drawn) for s in range(len(drawn))]
+        # one look-up: the table's gradient is summed once
+        every = F.embedding(torch.cat([ids, drawn.flatten()]), self.model.vectors())
+        h, *of_drawn = every.split([len(ids), *[drawn.shape[1]] * len(drawn)])
+        parts = [x.split(sizes) for x in (self.queries(step), ids, h)]
+        shared = zip(drawn, of_drawn, strict=True) if len(drawn) else repeat(None)
+        rows = zip(*parts, shared, strict=False)
+        return torch.cat([self.part(*row) for row in rows])  # (P,)
 
-    def shared(self, step: Step, ids: Tensor) -> Tensor:
-        """Pairs against what they share, in any loss: a scalar."""
-        vectors, parts = self.model.vectors(), self.parts(step, ids)
-        sizes = [size for size, _ in parts]
-        queries = self.queries(step)[:, 0] / self.temperature  # (P, D)
-        columns = zip(queries.split(sizes), ids.split(sizes), parts, strict=True)
-        losses = []
-        for query, own, (_, others) in columns:
-            mine = (query * vectors[own]).sum(1, keepdim=True)  # (B, 1)
-            counts = own[:, None] != others  # (B, N)
-            losses.append(LOSSES[self.name](mine, query @ vectors[others].T, counts))
-        return torch.cat(losses).mean()  # of (P,)
+    def part(
+        self,
+        query: Tensor,
+        ids: Tensor,
+        h: Tensor,
+        shared: tuple[Tensor, Tensor] | None,
+    ) -> Tensor:
+        """(B,) losses: queries (B, K, D), next clicks (B,) and their vectors (B, D).
 
-    def shared_softmax(self, step: Step, ids: Tensor) -> Tensor:
-        """The same for the softmax of K queries, and with logQ: `seq2item_loss`."""
-        vectors, parts = self.model.vectors(), self.parts(step, ids)
-        log_q = None if self.log_q is None else self.log_q.to(ids.device)
-        sizes = [size for size, _ in parts]
-        columns = zip(
-            self.queries(step).split(sizes), ids.split(sizes), parts, strict=True
-        )
-        losses = []
-        for query, own, (_, others) in columns:
-            of_others = None if log_q is None else log_q[others]  # (N,)
-            shared = Negatives(others, vectors[others], of_others)
-            losses.append(
-                seq2item_loss(
-                    query,
-                    vectors[own],
-                    target_ids=own,
-                    log_q=None if log_q is None else log_q[own],
-                    temperature=self.temperature,
-                    negatives=None if step.negatives is None else shared,
-                )
+        shared : (N,) negatives and their vectors (N, D), or None for the next clicks.
+        """
+        others, of_others = (ids, h) if shared is None else shared
+        if self.name == "softmax":
+            log_q = None if self.log_q is None else self.log_q.to(ids.device)
+            some = None if log_q is None else log_q[others]  # (N,)
+            drawn = Negatives(others, of_others, some)
+            return seq2item_loss(
+                query,
+                h,
+                target_ids=ids,
+                log_q=some,
+                temperature=self.temperature,
+                negatives=None if shared is None else drawn,
             )
-        return torch.cat(losses).mean()  # of (P,)
+        query = query / self.temperature
+        own = (query * h[:, None]).sum(2).amax(1, keepdim=True)  # (B, 1)
+        scores = (query @ of_others.T).amax(1)  # (B, N)
+        return self.contrast(own, scores, ids[:, None] != others)
+
+    def contrast(self, own: Tensor, others: Tensor, counts: Tensor) -> Tensor:
+        """The loss by its name: own (B, 1), others and counts (B, N) -> (B,)."""
+        if self.name == "bpr-max":
+            return bpr_max(own, others, counts, self.config.penalty)
+        return LOSSES[self.name](own, others, counts)
+
+
+def check_can_learn(model: Recommender, train: Interactions) -> None:
+    """Something to compare with, and a vector for every user; or a sentence."""
+    if train.n_items < 2:
+        raise DisrecError("with one item there is nothing to compare a click with.")
+    people = getattr(model, "people", None)
+    if people is not None and people.num_embeddings != train.n_users:
+        raise DisrecError(
+            f"the model has vectors of {people.num_embeddings} users and the data have "
+            f"{train.n_users}: make the model with n_users={train.n_users}."
+        )
 
 
 def draw_unseen(

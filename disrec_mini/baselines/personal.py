@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -63,10 +64,13 @@ class Personal(Recommender):
                 f"{self.own_kind()} has a vector for each user and does not read "
                 "clicks: say for which user."
             )
-        if users is not None and len(users) and int(users.max()) >= known:
+        if users is None or not len(users):
+            return
+        least, most = int(users.min()), int(users.max())
+        if least < 0 or most >= known:
             raise DisrecError(
-                f"user {int(users.max())} is unknown: {self.own_kind()} learned "
-                f"vectors of {known} users, numbered from 0."
+                f"user {least if least < 0 else most} is unknown: {self.own_kind()} "
+                f"learned vectors of {known} users, numbered from 0."
             )
 
     def of(self, users: Tensor | None, n: int) -> Tensor:
@@ -81,6 +85,14 @@ class Personal(Recommender):
         nn.init.normal_(self.people.weight, std=std)
         for table in tables:
             nn.init.normal_(table.weight, std=std)
+
+
+def every_click(train: Interactions) -> Interactions:
+    """Each first click twice, so that it follows something and is learned, too."""
+    first = train.offsets[:-1][train.lengths > 0]
+    items = np.insert(train.items, first, train.items[first])
+    added = np.cumsum(np.r_[0, train.lengths > 0])  # (N + 1,)
+    return Interactions(items, train.offsets + added, train.n_items)
 
 
 def with_bias(query: Tensor) -> Tensor:

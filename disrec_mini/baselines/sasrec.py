@@ -49,7 +49,9 @@ class SASRec(Causal):
     one j drawn uniformly from what the user never clicked. `loss` "softmax" with
     `unseen` 0 and `negatives` N: shared negatives, drawn in proportion to clicks.
 
-    Left out: nothing of the model; the published code also decays attention weights.
+    Places count from the oldest click, where the published code counts from the newest
+    place of the longest history. Left out: Adam's beta_2 of .98, batches of histories
+    (here of pairs), and histories cut to their end: here windows of all clicks.
     """
 
     kind = "sasrec"
