@@ -47,15 +47,19 @@ class PairObjective(Objective):
         return None
 
 
+def target_counts(train: Interactions) -> np.ndarray:
+    """(n_items + 1,) how often each item is a training target: not as a first click."""
+    first = train.offsets[:-1][train.lengths > 0]
+    width = train.n_items + 1
+    return train.counts() - np.bincount(train.items[first], minlength=width)
+
+
 def log_shares(train: Interactions) -> Tensor:
     """(n_items + 1,) ln q_j, q_j the share of j among the training targets.
 
     Targets are all clicks but each user's first. 0 for items that are never a target.
     """
-    first = train.offsets[:-1][train.lengths > 0]
-    counts = train.counts() - np.bincount(
-        train.items[first], minlength=train.n_items + 1
-    )
+    counts = target_counts(train)
     share = np.where(counts > 0, counts, 1) / max(counts.sum(), 1)
     return torch.from_numpy(np.where(counts > 0, np.log(share), 0.0)).float()
 

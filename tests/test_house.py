@@ -18,6 +18,7 @@ PAPER = {"interactions", "splitting", "batches", "encoder", "intentions", "model
 PAPER |= {"losses", "objective", "training", "evaluation", "metrics"}
 CORE = PAPER | {"reading", "recommender", "remedy", "candidates", "analysis"}
 CORE |= {"checkpoints", "history", "learning", "finite"}
+BASELINES = [path for path in MODULES if path.parent.name == "baselines"]
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT}
 NO_CODE |= {tokenize.DEDENT, tokenize.ENDMARKER}
@@ -48,8 +49,12 @@ def size(names: set[str]) -> int:
 
 def test_the_paper_and_the_core_stay_small() -> None:
     assert 900 < size(PAPER) <= 1350
-    # 1950 before steps had negatives of their own; several processes are not counted
-    assert size(CORE) <= 2150
+    # 1950 before steps had negatives of their own and lists came for many at once;
+    # several processes are not counted
+    assert size(CORE) <= 2170
+    assert (
+        size({f"baselines/{path.stem}" for path in BASELINES}) <= 980
+    )  # eight of them learn
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

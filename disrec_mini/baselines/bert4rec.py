@@ -13,14 +13,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from disrec_mini import batches
-from disrec_mini.baselines.objectives import check_can_learn
+from disrec_mini.baselines.objectives import check_can_learn, softmax
 from disrec_mini.baselines.personal import with_bias
 from disrec_mini.batches import Packed, Step
 from disrec_mini.encoder import Dropout
 from disrec_mini.errors import DisrecError
 from disrec_mini.interactions import Interactions
 from disrec_mini.learning import make_optimizer
-from disrec_mini.losses import Negatives, seq2item_loss
 from disrec_mini.recommender import (
     Names,
     Objective,
@@ -210,13 +209,9 @@ class Cloze(Objective):
         if len(others):
             every = F.embedding(torch.cat([ids, others]), self.model.vectors())
             h, of_others = every.split([len(ids), len(others)])  # (n or N, D + 1)
-            loss = seq2item_loss(
-                queries.unsqueeze(1),
-                h,
-                target_ids=ids,
-                temperature=1.0,
-                negatives=Negatives(others, of_others),
-            ).mean()  # of (n,)
+            own = (queries * h).sum(1, keepdim=True)  # (n, 1)
+            counts = ids[:, None] != others  # (n, N)
+            loss = softmax(own, queries @ of_others.T, counts).mean()  # of (n,)
         else:
             every = self.model.vectors()[1:]  # (M, D + 1)
             loss = F.cross_entropy(queries @ every.T, ids - 1)  # of (n, M)

@@ -48,7 +48,10 @@ class GRUPlusConfig(GRUConfig):
     groups: int = again(NextItemConfig, "groups", 1)
     negatives: int = again(NextItemConfig, "negatives", 2048)
     alpha: float = setting(
-        "negatives are drawn in proportion to clicks^alpha", 0.5, low=0, high=1
+        "negatives are drawn in proportion to (times clicked next)^alpha",
+        0.5,
+        low=0,
+        high=1,
     )
 
 

@@ -10,6 +10,7 @@ All of them compare the score r of the next click with scores r_1..r_N of negati
   negatives: Hidasi & Karatzoglou, CIKM 2018
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import repeat
@@ -24,8 +25,7 @@ from disrec_mini import batches
 from disrec_mini.batches import Rows, Step
 from disrec_mini.errors import DisrecError
 from disrec_mini.interactions import Interactions
-from disrec_mini.learning import PairObjective, log_shares
-from disrec_mini.losses import Negatives, seq2item_loss
+from disrec_mini.learning import PairObjective, log_shares, target_counts
 from disrec_mini.recommender import Recommender, StepLoss, model_device
 from disrec_mini.settings import TrainConfig, again, setting
 
@@ -133,7 +133,7 @@ class NextItem(PairObjective):
         self.protocol = "full" if logq else "sampled"
         self.log_q = log_shares(train) if logq else None
         self.alpha = getattr(self.config, "alpha", 1.0)
-        counts = train.counts().astype(np.float64)  # (M + 1,)
+        counts = target_counts(train).astype(np.float64)  # (M + 1,)
         weights = np.where(counts > 0, counts**self.alpha, 0.0)
         self.shares = np.cumsum(weights)  # (M + 1,)
         user = np.repeat(np.arange(train.n_users), train.lengths)  # (n clicks,)
@@ -234,27 +234,21 @@ class NextItem(PairObjective):
         shared : (N,) negatives and their vectors (N, D), or None for the next clicks.
         """
         others, of_others = (ids, h) if shared is None else shared
-        if self.name == "softmax":
-            log_q = None if self.log_q is None else self.log_q.to(ids.device)
-            some = None if log_q is None else log_q[others]  # (N,)
-            drawn = Negatives(others, of_others, some)
-            return seq2item_loss(
-                query,
-                h,
-                target_ids=ids,
-                log_q=some,
-                temperature=self.temperature,
-                negatives=None if shared is None else drawn,
-            )
-        query = query / self.temperature
         own = (query * h[:, None]).sum(2).amax(1, keepdim=True)  # (B, 1)
         scores = (query @ of_others.T).amax(1)  # (B, N)
+        own, scores = own / self.temperature, scores / self.temperature
+        if self.log_q is not None:
+            log_q = self.log_q.to(ids.device)  # (M + 1,)
+            own = own - log_q[ids][:, None] if shared is None else own
+            expected = 0.0 if shared is None else math.log(len(others))
+            scores = scores - (log_q[others] + expected)
         return self.contrast(own, scores, ids[:, None] != others)
 
     def contrast(self, own: Tensor, others: Tensor, counts: Tensor) -> Tensor:
         """The loss by its name: own (B, 1), others and counts (B, N) -> (B,)."""
         if self.name == "bpr-max":
-            return bpr_max(own, others, counts, self.config.penalty)
+            penalty = getattr(self.config, "penalty", 1.0)
+            return bpr_max(own, others, counts, penalty)
         return LOSSES[self.name](own, others, counts)
 
 

@@ -66,6 +66,8 @@ class Personal(Recommender):
             )
         if users is None or not len(users):
             return
+        if len(users) != len(items):
+            raise DisrecError(f"{len(items)} sequences need as many users.")
         least, most = int(users.min()), int(users.max())
         if least < 0 or most >= known:
             raise DisrecError(
