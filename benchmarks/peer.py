@@ -1,4 +1,4 @@
-"""SASRec of RecTools, trained as its users do: the peer of `quality.py`.
+"""Models of RecTools and implicit, trained as their users do, for `quality.py`.
 
     .venv-peer/bin/python benchmarks/peer.py
 
@@ -9,6 +9,7 @@ only they clicked score -inf; people who clicked nothing else score all alike: b
 last.
 """
 
+import contextlib
 import logging
 import warnings
 from collections.abc import Callable
@@ -19,8 +20,9 @@ import pandas as pd
 import torch
 from pytorch_lightning import Callback, Trainer, seed_everything
 from rectools import Columns
+from rectools import models as rectools_models
 from rectools.dataset import Dataset
-from rectools.models import SASRecModel
+from scipy import sparse
 from torch import Tensor
 
 import disrec_mini as dm
@@ -74,16 +76,21 @@ def as_dataset(train: dm.Interactions) -> Dataset:
 
 
 class Peer:
-    """A SASRec of RecTools that `evaluate` can ask.
+    """A transformer of RecTools that `evaluate` can ask.
 
-    known : arguments of `SASRecModel`. over : called after every epoch.
+    kind, known : a class of `rectools.models` and its arguments.
+    over : called after every epoch.
     """
 
     def __init__(
-        self, known: dict[str, Any], split: dm.Split, over: Callable[[], bool]
+        self,
+        kind: str,
+        known: dict[str, Any],
+        split: dm.Split,
+        over: Callable[[], bool],
     ) -> None:
         self.split, self.dataset = split, as_dataset(split.train)
-        self.model = SASRecModel(**known)
+        self.model = getattr(rectools_models, kind)(**known)
         # RecTools' own trainer, and a callback
         self.model._trainer = Trainer(
             max_epochs=known["epochs"],
@@ -144,7 +151,37 @@ class Peer:
             torch.testing.assert_close(ours, theirs.float(), rtol=1e-4, atol=1e-4)
 
 
-def train(known: dict[str, Any], watch: Any, seed: int) -> None:
+class _OverError(Exception):
+    """Leaves implicit's `fit` between two iterations."""
+
+
+def train_bpr(known: dict[str, Any], watch: Any, seed: int) -> None:
+    """BPR of implicit: as many random clicks an iteration as there are."""
+    from implicit.cpu.bpr import BayesianPersonalizedRanking
+
+    train = watch.split.train
+    shape = train.n_users, train.n_items + 1
+    user = np.repeat(np.arange(train.n_users), train.lengths)  # (n_clicks,)
+    ones = np.ones(len(user), np.float32)
+    clicks = sparse.csr_matrix((ones, (user, train.items)), shape)
+    threads = torch.get_num_threads()
+    model = BayesianPersonalizedRanking(**known, random_state=seed, num_threads=threads)
+    known_items = torch.from_numpy(train.counts() > 0)  # (M + 1,)
+
+    def scores() -> Scores:
+        factors = (model.user_factors, model.item_factors)
+        return Scores(*(torch.tensor(x) for x in factors), known_items)
+
+    def after(*_: Any) -> None:
+        if watch.epoch(clicks.nnz, scores):
+            raise _OverError
+
+    watch.begin()
+    with contextlib.suppress(_OverError):
+        model.fit(clicks, show_progress=False, callback=after)
+
+
+def train(kind: str, known: dict[str, Any], watch: Any, seed: int) -> None:
     """Train in one setting; `watch`, a `quality.Watch`, asks and says when to end."""
     # of people left out, of data loaders, and of what RecTools says of itself
     warnings.filterwarnings("ignore", module="rectools|pytorch_lightning|pydantic")
@@ -152,7 +189,9 @@ def train(known: dict[str, Any], watch: Any, seed: int) -> None:
         logging.getLogger(logger).setLevel(logging.WARNING)
     watch.begin()
     seed_everything(seed, verbose=False)
-    peer = Peer(known, watch.split, lambda: watch.epoch(peer.n_pairs, peer.scores))
+    peer = Peer(
+        kind, known, watch.split, lambda: watch.epoch(peer.n_pairs, peer.scores)
+    )
     peer.fit()
     peer.check()
 
@@ -162,7 +201,10 @@ if __name__ == "__main__":
 
     world = dm.synthetic.make_world(n_users=300, length=(3, 20), seed=1)
     split = dm.leave_one_out(world.interactions)
-    for name, changes in quality.PEERS.items():
-        known = {**quality.PEER, **changes, "session_max_len": 12, "epochs": 1}
-        train(known, quality.Watch(split), seed=0)
+    for name, (kind, known) in quality.PEERS.items():
+        if kind == "BPR":
+            train_bpr({**known, "iterations": 2}, quality.Watch(split), seed=0)
+            continue
+        small = {**known, "session_max_len": 12, "epochs": 1}
+        train(kind, small, quality.Watch(split), seed=0)
         print(f"{name} ranks as its own recommend does")

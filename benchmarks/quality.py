@@ -4,7 +4,9 @@
     .venv-peer/bin/python benchmarks/quality.py --data beauty --arm rectools
     python benchmarks/quality.py --report
 
-The peer is SASRec of RecTools, in an environment of its own (`make peer`). Every arm
+The peer is SASRec of RecTools, in an environment of its own (`make peer`). Baselines of
+ours stand beside those of RecTools and implicit in the same way, in `results/peers`:
+arms `our-NAME` and `their-NAME`, as large, of as many epochs. Every arm
 learns from the same training clicks and is asked after each epoch by the same code:
 sampled, all users against the same 100 negatives; full, at most 10,000 users, always
 the same. The test part is never asked. The clock of training runs from `fit` on, with
@@ -34,28 +36,53 @@ import torch
 import disrec_mini as dm
 from disrec_mini.candidates import Scorer, draw_negatives, some_users
 from disrec_mini.files import write_json_atomic
-from disrec_mini.runs import provenance
+from disrec_mini.runs import make_model, provenance
+from disrec_mini.settings import config_class
 
 OUT = Path("book/results/quality")
 PROTOCOLS = ("sampled", "full")
 METRIC = "ndcg@10"
-MAX_LEN = {"ml-1m": 200}  # else 50, the paper's
+MAX_LEN = {"ml-1m": 200, "ml-100k": 200}  # else 50, the paper's
 MOST = 200  # epochs; runs end before, see `Watch.over`
 
-# name: (base, changes, epochs)
-SETTINGS: dict[str, tuple[str, dict[str, Any], int]] = {
-    "old": ("in_batch", {}, MOST),
-    "new": ("recommended", {}, MOST),
-    "new-logq": ("recommended", {"logq": True}, MOST),
-}
-# name: what differs from PEER; every pair of sampled_softmax draws its own negatives
-PEERS: dict[str, dict[str, Any]] = {
-    "rectools": {"loss": "softmax"},
-    "rectools-256": {"loss": "sampled_softmax", "n_negatives": 256},
+# name: (model, base, changes)
+SETTINGS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "old": ("disrec", "in_batch", {}),
+    "new": ("disrec", "recommended", {}),
+    "new-logq": ("disrec", "recommended", {"logq": True}),
+    "our-sasrec": (
+        "sasrec",
+        "paper",
+        {
+            **{"dim": 64, "dropout": 0.2, "loss": "softmax", "unseen": 0},
+            **{"negatives": 2048, "group_size": 1024},
+        },
+    ),
+    "our-bert4rec": (
+        "bert4rec",
+        "paper",
+        {"dropout": 0.2, "heads": 4, "hidden": 0.15, "batch": 128},
+    ),
+    "our-bpr-mf": (
+        "bpr-mf",
+        "paper",
+        {"learning_rate": 3e-3, "item_decay": 0.3, "group_size": 1024},
+    ),
 }
 # our size (RecTools' default is 256 factors); the rest are its defaults
-PEER = {"n_factors": 64, "n_blocks": 2, "n_heads": 4, "dropout_rate": 0.2}
-PEER |= {"batch_size": 128, "lr": 1e-3}
+PEER: dict[str, Any] = {"n_factors": 64, "n_blocks": 2, "n_heads": 4}
+PEER |= {"dropout_rate": 0.2, "batch_size": 128, "lr": 1e-3, "loss": "softmax"}
+# name: class and arguments; every pair of sampled_softmax draws its own negatives
+PEERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "rectools": ("SASRecModel", PEER),
+    "rectools-256": (
+        "SASRecModel",
+        {**PEER, "loss": "sampled_softmax", "n_negatives": 256},
+    ),
+    "their-sasrec": ("SASRecModel", {**PEER, "n_heads": 1}),
+    "their-bert4rec": ("BERT4RecModel", PEER),
+    "their-bpr-mf": ("BPR", {"factors": 64}),
+}
 
 Run = dict[str, Any]
 
@@ -133,11 +160,12 @@ class _OverError(Exception):
 
 def train_ours(name: str, watch: Watch, max_len: int, seed: int) -> dict[str, Any]:
     """`fit` in a setting of the table; its own validation is switched off."""
-    base, changes, epochs = SETTINGS[name]
-    split = watch.split
-    make = getattr(dm.DisRecConfig, base)
+    kind, base, changes = SETTINGS[name]
+    split, config_type = watch.split, config_class(kind)
     data = split.train if base == "recommended" else split.n_items
-    config = make(data, **{"max_len": max_len, **changes})
+    if hasattr(config_type, "max_len"):
+        changes = {"max_len": max_len, **changes}
+    config = getattr(config_type, base)(data, **changes)
 
     def after(epoch: dict[str, Any], validated: Any) -> None:
         if watch.epoch(objective.n_pairs, lambda: validated):
@@ -145,9 +173,9 @@ def train_ours(name: str, watch: Watch, max_len: int, seed: int) -> dict[str, An
 
     watch.begin()
     torch.manual_seed(seed)
-    model = dm.DisRec(config)
+    model = make_model(kind, config, split.train)
     objective = model.objective(split.train, seed)
-    plan = {"epochs": epochs, "validate_every": epochs + 1, "protocol": "full"}
+    plan = {"epochs": MOST, "validate_every": MOST + 1, "protocol": "full"}
     try:
         history = dm.fit(
             model,
@@ -163,18 +191,23 @@ def train_ours(name: str, watch: Watch, max_len: int, seed: int) -> dict[str, An
             raise KeyboardInterrupt
     except _OverError:
         pass
-    return {"base": base, "epochs": epochs, **asdict(config)}
+    return {"model": kind, "base": base, "epochs": MOST, **asdict(config)}
 
 
 def train_peer(name: str, watch: Watch, max_len: int, seed: int) -> dict[str, Any]:
-    """SASRec of RecTools."""
+    """A model of RecTools, or of implicit."""
     try:
         import peer
     except ImportError as error:
         sys.exit(f"{error}: run `make peer`, then .venv-peer/bin/python {sys.argv[0]}")
-    known = {**PEER, **PEERS[name], "session_max_len": max_len, "epochs": MOST}
-    peer.train(known, watch, seed)
-    return known
+    kind, known = PEERS[name]
+    if kind == "BPR":
+        known = {**known, "iterations": MOST}
+        peer.train_bpr(known, watch, seed)
+    else:
+        known = {**known, "session_max_len": max_len, "epochs": MOST}
+        peer.train(kind, known, watch, seed)
+    return {"model": kind, **known}
 
 
 def cpu() -> str:
@@ -194,7 +227,7 @@ def run(data: str, arm: str, seed: int, **limits: Any) -> Run:
     settings = train(arm, watch, MAX_LEN.get(data, 50), seed)
     made = provenance()
     if arm in PEERS:
-        others = ("rectools", "pytorch-lightning", "pandas", "scipy")
+        others = ("rectools", "pm-implicit", "pytorch-lightning", "pandas", "scipy")
         made["versions"] |= {name: version(name) for name in others}
     return {
         "command": " ".join(["python benchmarks/quality.py", *sys.argv[1:]]),

@@ -104,7 +104,8 @@ def test_patience_waits_for_both_protocols(split) -> None:
 def small(monkeypatch: pytest.MonkeyPatch, clicks) -> None:
     """One small setting and one small data set."""
     change = {"dim": 8, "n_blocks": 1, "seq2seq_start": 0}
-    monkeypatch.setitem(quality.SETTINGS, "old", ("recommended", change, 3))
+    monkeypatch.setitem(quality.SETTINGS, "old", ("disrec", "recommended", change))
+    monkeypatch.setattr(quality, "MOST", 3)
     monkeypatch.setattr(dm, "load_dataset", lambda name: clicks)
 
 
@@ -125,14 +126,22 @@ def test_the_clock_stands_still_while_we_validate(split) -> None:
 def test_a_curve_holds_what_fit_measures(split) -> None:
     """The same training, validated by `fit` itself: the same values."""
     run = quality.run("made", "old", seed=4)
-    base, change, epochs = quality.SETTINGS["old"]
+    _, base, change = quality.SETTINGS["old"]
     make = getattr(dm.DisRecConfig, base)
     quality.torch.manual_seed(4)
     model = dm.DisRec(make(split.n_items, max_len=50, **change))
-    plan = {"epochs": epochs, "seed": 4, "device": "cpu", "progress": False}
+    plan = {"epochs": quality.MOST, "seed": 4, "device": "cpu", "progress": False}
     history = dm.fit(model, split, protocol="sampled", **plan)
     found = [row["sampled ndcg@10"] for row in run["curve"]]
     assert found == [value for _, value in history.curve("ndcg@10")]
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("arm", ["our-sasrec", "our-bert4rec", "our-bpr-mf"])
+def test_baselines_are_timed_in_the_same_way(arm: str) -> None:
+    run = quality.run("made", arm, seed=0, minutes=0.0)
+    assert run["settings"]["model"] == arm.removeprefix("our-")
+    assert len(run["curve"]) == 1
 
 
 @pytest.mark.usefixtures("small")
@@ -182,6 +191,6 @@ def test_the_peer_ranks_as_its_own_recommend(monkeypatch) -> None:
     split = dm.leave_one_out(world.interactions)
     watch = quality.Watch(split)
     known = {**quality.PEER, "session_max_len": 12, "epochs": 1}
-    peer.train(known, watch, seed=0)  # raises where the two differ
+    peer.train("SASRecModel", known, watch, seed=0)  # raises where the two differ
     assert len(watch.curve) == 1
     assert draw_negatives(split, "valid").sum() == watch.negatives.sum()
