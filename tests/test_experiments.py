@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,8 +14,9 @@ import pytest
 import torch
 
 import disrec_mini as dm
-from disrec_mini.experiments import plans, queue, report, run_job
+from disrec_mini.experiments import plans, queue, report, run_job, tuning
 from disrec_mini.experiments.job import Job
+from disrec_mini.settings import config_class
 
 # one process runs them: they share what the queue has made
 pytestmark = pytest.mark.xdist_group("experiments")
@@ -39,24 +41,89 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict]:
+    """What `tuning` may have found: later draws are better in the full list alone."""
+    rows = [
+        {
+            "name": job.name,
+            "data": job.data,
+            "model": job.model,
+            "base": job.base,
+            "changed": job.settings,
+            "ndcg@10": n / 1000,
+            "sampled ndcg@10": 1 - n / 1000,
+        }
+        for n, job in enumerate(plans.plan("tuning"))
+    ]
+    (tmp_path / "log.json").write_text(json.dumps(rows))
+    monkeypatch.setattr(tuning, "LOG", tmp_path / "log.json")
+    return rows
+
+
+@pytest.mark.usefixtures("log")
 def test_every_plan_is_sound() -> None:
     for name in plans.PLANS:
         jobs = plans.plan(name)
         assert len({job.name for job in jobs}) == len(jobs)
         for job in jobs:
-            getattr(dm.DisRecConfig, job.base)(1000, **job.settings)
+            getattr(config_class(job.model), job.base)(1000, **job.settings)
             assert plans.find_job(name, job.name) == job
             assert job.name.endswith(f"-seed{job.seed}")
         other = plans.find_job(name, jobs[0].name.rpartition("-seed")[0] + "-seed77")
         assert other.seed == 77
         if isinstance(other.data, dict):
             assert other.data["seed"] == 77
-    for name in ("search", "defaults"):
+    for name in ("search", "defaults", "tuning"):
         assert not any(job.reads_test for job in plans.plan(name))
     with pytest.raises(dm.DisrecError, match="Did you mean ablation"):
         plans.plan("ablaton")
     with pytest.raises(dm.DisrecError, match="has no job"):
         plans.find_job("smoke", "nothing")
+
+
+def test_every_system_has_the_same_budget() -> None:
+    jobs = plans.plan("tuning")
+    for data, minutes in tuning.MINUTES.items():
+        for name in tuning.SYSTEMS:
+            mine = [
+                j for j in jobs if re.match(rf"{data}-{re.escape(name)}-\d", j.name)
+            ]
+            assert len(mine) == tuning.DRAWS
+            assert {(j.minutes, j.patience) for j in mine} == {(minutes, 5)}
+            assert len({json.dumps(j.settings) for j in mine}) == tuning.DRAWS
+            drawn = [tuning.draw(name, data, nth) for nth in range(tuning.DRAWS)]
+            assert [(j.base, j.settings) for j in mine] == drawn
+
+
+def test_overall_takes_what_validated_best(log: list[dict]) -> None:
+    jobs = {job.name: job for job in plans.plan("overall")}
+    for data in ("beauty-5core", "ml-100k"):
+        for protocol, nth in (("sampled", 0), ("full", tuning.DRAWS - 1)):
+            for name in tuning.SYSTEMS:
+                job = jobs[f"{data}-{name}-{protocol}-seed1"]
+                assert (job.base, job.settings) == tuning.draw(name, data, nth)
+                assert (job.protocol, job.reads_test) == (protocol, True)
+    film = jobs["ml-1m-disrec-full-seed0"]
+    assert film.settings == jobs["ml-100k-disrec-full-seed0"].settings
+    assert "ml-1m-bpr-mf-full-seed0" not in jobs  # the stronger half
+    assert "ml-1m-bpr-mf-sampled-seed0" in jobs
+    tuning.LOG.unlink()
+    with pytest.raises(dm.DisrecError, match="experiment tuning"):
+        plans.plan("overall")
+
+
+@pytest.mark.parametrize("name", [*tuning.SYSTEMS, "pop"])
+def test_a_job_of_every_system(name: str, tmp_path: Path) -> None:
+    data = {"n_users": 40, "length": 12, "items_per_intent": 10, "chain": 10}
+    base, settings = ("paper", {}) if name == "pop" else tuning.draw(name, "x", 0)
+    model = "pop" if name == "pop" else tuning.SYSTEMS[name].model
+    result = run(Job("a-seed0", data, settings, model, base, epochs=2), tmp_path)
+    assert result["model"] == model
+    assert result["peak_mb"] > 0
+    assert result["test"]["full"]["n_users"] == 40
+    assert np.load(tmp_path / "a-seed0.npz")["sampled_ranks"].shape == (40,)
+    assert dict(report._numbers(result))["peak MB"] == result["peak_mb"]
 
 
 def test_a_result_file_says_everything(done: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from disrec_mini.checks import did_you_mean
 from disrec_mini.errors import DisrecError
 from disrec_mini.experiments.job import Job
-from disrec_mini.experiments.tuning import tuning
+from disrec_mini.experiments.tuning import overall, tuning
 
 Jobs = list[Job]
 K1: dict[str, Any] = {"n_intents": 1}
@@ -538,6 +538,7 @@ PLANS: dict[str, tuple[Callable[..., Jobs], str]] = {
         tuning,
         "every system of the paper, twelve settings each, on validation",
     ),
+    "overall": (overall, "Figures 2 and 3: what validated best of each, on test"),
     "five-core": (five_core, "the best validated setting of 5-core, on test"),
 }
 

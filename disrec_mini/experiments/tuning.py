@@ -1,16 +1,20 @@
 """Every system of the paper, with the same small budget of search, then compared.
 
 `tuning` draws DRAWS settings of each system from its space, the first of them as
-published where we know how, and reads validation alone.
+published where we know how, and reads validation alone. `overall` takes what validated
+best, under each protocol, and reads the test part.
 """
 
+import json
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from disrec_mini.errors import DisrecError
 from disrec_mini.experiments.job import Job
 
 DRAWS = 12
@@ -142,4 +146,59 @@ def tuning(seeds: Sequence[int] = (0,)) -> list[Job]:
                     )
                     for seed in seeds
                 ]
+    return jobs
+
+
+# -- what validated best, on test ------------------------------------------------------
+
+LOG = Path("book/results/tuning/log.json")
+PROTOCOLS = {"sampled": "sampled ndcg@10", "full": "ndcg@10"}
+CAPS = {"ml-100k": 6.0, "beauty-5core": 12.0, "sports-5core": 18.0}  # minutes
+LARGE = {"beauty": 25.0, "ml-1m": 40.0}  # the stronger half alone
+COUNTED = ("pop", "inverse-pop", "cooccurrence", "pmi")
+
+
+def tuned(data: str, protocol: str) -> dict[str, dict[str, Any]]:
+    """{system: the line of the log that validated best}, best system first."""
+    try:
+        log = json.loads(LOG.read_text("utf-8"))
+    except OSError:
+        raise DisrecError(
+            "overall takes the settings that `tuning` validated best: run `python -m "
+            "disrec_mini experiment tuning`, then `report tuning`."
+        ) from None
+    source, metric = TRANSFER.get(data, data), PROTOCOLS[protocol]
+    best: dict[str, dict[str, Any]] = {}
+    for row in sorted(log, key=lambda row: -row[metric]):
+        if row["data"] == source:
+            label = row["name"].rpartition("-seed")[0].rpartition("-")[0]
+            best.setdefault(label.removeprefix(f"{source}-"), row)
+    return best
+
+
+def overall(seeds: Sequence[int] = (0, 1, 2)) -> list[Job]:
+    """Figures 2 and 3: each system as it validated best, under each protocol."""
+    jobs = []
+    for data, minutes in {**CAPS, **LARGE}.items():
+        for protocol in PROTOCOLS:
+            best = tuned(data, protocol)
+            for name in list(best)[: len(best) // 2 if data in LARGE else None]:
+                made = Job(
+                    f"{data}-{name}-{protocol}",
+                    data,
+                    best[name]["changed"],
+                    best[name]["model"],
+                    best[name]["base"],
+                    epochs=200,
+                    patience=PATIENCE,
+                    protocol=protocol,
+                    minutes=minutes,
+                )
+                jobs += [
+                    replace(made, name=f"{made.name}-seed{seed}", seed=seed)
+                    for seed in seeds
+                ]
+        jobs += [
+            Job(f"{data}-{name}-seed0", data, {}, name, "paper") for name in COUNTED
+        ]
     return jobs
