@@ -256,12 +256,19 @@ def check_same_items(of_model: int, of_data: int) -> None:
         )
 
 
-def check_knows(of_model: int, of_data: int) -> None:
-    """A model is asked for items that it knows, or a sentence."""
-    if of_model < of_data:
+def check_knows(model: Any, data: Any) -> None:
+    """A model is asked for items, and users, that it knows, or a sentence."""
+    items = getattr(model, "n_items", data.n_items)
+    if items < data.n_items:
         raise DisrecError(
-            f"the model knows {of_model} items and the data have {of_data}: it was "
+            f"the model knows {items} items and the data have {data.n_items}: it was "
             "trained on other data."
+        )
+    users = getattr(model, "n_users", data.n_users)
+    if users != data.n_users:
+        raise DisrecError(
+            f"the model knows {users} users by number and the data have "
+            f"{data.n_users}: it was trained on other data."
         )
 
 

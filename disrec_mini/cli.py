@@ -520,7 +520,7 @@ def _recommend_all(options: argparse.Namespace) -> int:
     from disrec_mini.files import write_atomic
 
     data, model = _model_and_data(options)
-    check_knows(model.n_items, data.n_items)
+    check_knows(model, data)
     names = data.user_names or range(1, data.n_users + 1)
 
     def lines() -> Iterator[str]:

@@ -63,7 +63,7 @@ def evaluate(
     """
     truth = held_out(split, on)  # (n_users,)
     check_choice(protocol, "protocol", PROTOCOLS)
-    check_knows(getattr(model, "n_items", split.n_items), split.n_items)
+    check_knows(model, split)
     users = np.arange(split.n_users) if users is None else np.asarray(users)
     asked = users[truth[users] > 0]  # (n_evaluated,)
     if not len(asked):

@@ -1174,3 +1174,9 @@ def test_a_user_not_said_is_the_mean_of_all(model_type: Any, padded: Any) -> Non
     single = model.recommend(ROWS[0], 3)
     left = [j for j in range(1, M + 1) if j not in ROWS[0]]
     assert single == sorted(left, key=lambda j: -float(ours[0, j - 1]))[:3]
+
+
+def test_other_people_are_not_answered_for() -> None:
+    split = dm.leave_one_out(dm.Interactions.from_sequences(HISTORIES[:4], M))
+    with pytest.raises(dm.DisrecError, match="knows 5 users by number"):
+        dm.evaluate(made(BPRMF), split)

@@ -256,10 +256,10 @@ def check_can_learn(model: Recommender, train: Interactions) -> None:
     """Something to compare with, and a vector for every user; or a sentence."""
     if train.n_items < 2:
         raise DisrecError("with one item there is nothing to compare a click with.")
-    people = getattr(model, "people", None)
-    if people is not None and people.num_embeddings != train.n_users:
+    n_users = getattr(model, "n_users", train.n_users)
+    if n_users != train.n_users:
         raise DisrecError(
-            f"the model has vectors of {people.num_embeddings} users and the data have "
+            f"the model has vectors of {n_users} users and the data have "
             f"{train.n_users}: make the model with n_users={train.n_users}."
         )
 

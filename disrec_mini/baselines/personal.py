@@ -39,6 +39,11 @@ class Personal(Recommender):
         super().__init__(config, item_names)
         self.people = nn.Embedding(n_users, width or config.dim)
 
+    @property
+    def n_users(self) -> int:
+        """N, the number of users."""
+        return self.people.num_embeddings
+
     @classmethod
     def untrained(cls: type[P], config: Any, train: Interactions) -> P:
         """With as many vectors as there are users."""
@@ -58,7 +63,7 @@ class Personal(Recommender):
     ) -> None:
         """Clicks as every model, and users who were in the training clicks."""
         super().check(items, lengths)
-        known = self.people.num_embeddings
+        known = self.n_users
         if users is None and not self.reads_clicks:
             raise DisrecError(
                 f"{self.own_kind()} has a vector for each user and does not read "
