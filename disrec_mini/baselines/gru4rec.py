@@ -34,7 +34,13 @@ class GRUConfig(NextItemConfig):
     )
     loss: str = again(NextItemConfig, "loss", "top1")
     group_size: int = again(NextItemConfig, "group_size", 50)
-    groups: int = again(NextItemConfig, "groups", 20)
+    groups: int = again(
+        NextItemConfig,
+        "groups",
+        20,
+        long=80,
+        why="Click follows click in the network: more histories at once cost little.",
+    )
     visit: int | None = again(NextItemConfig, "visit", 0)
     negatives: int = again(NextItemConfig, "negatives", 50)
 

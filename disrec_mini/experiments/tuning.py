@@ -18,7 +18,7 @@ from disrec_mini.errors import DisrecError
 from disrec_mini.experiments.job import Job
 
 DRAWS = 12
-MINUTES = {"beauty-5core": 3.0, "ml-100k": 1.5}  # of training, on one thread
+MINUTES = {"beauty-5core": 4.0, "ml-100k": 2.5}  # of training, on one thread
 PATIENCE = 5
 LONG = ("ml-100k", "ml-1m")  # histories of which 200 clicks are read
 # settings found on the first are taken over to the second
@@ -35,7 +35,7 @@ LEARN: Space = {
 }
 PAIRS: Space = {**DIM, **LEARN, "group_size": (512, 2048)}
 DROPOUT: Space = {"dropout": (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)}
-PARTS: Space = {"group_size": (64, 256), "groups": (8, 16)}
+PARTS: Space = {"group_size": (256, 1024), "groups": (4, 16)}
 RECURRENT: Space = {**DIM, **LEARN, **PARTS, **DROPOUT, "layers": (1, 2)}
 BLOCKS: Space = {**DIM, **LEARN, **DROPOUT, "n_blocks": (1, 2, 3)}
 ATTENTION: Space = {**BLOCKS, "group_size": (512, 2048), "item_dropout": (0.0, 0.2)}
