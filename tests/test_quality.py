@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,21 @@ def test_training_ends_after_its_minutes() -> None:
     run = quality.run("made", "old", seed=0, minutes=0.0)
     assert len(run["curve"]) == 1
     assert run["stopped_by"] == "minutes"
+
+
+@pytest.mark.usefixtures("small")
+def test_sleeping_takes_time_but_no_computing(monkeypatch) -> None:
+    plain = quality.make_model
+
+    def slow(*args):
+        time.sleep(1)
+        return plain(*args)
+
+    monkeypatch.setattr(quality, "make_model", slow)
+    for clock, sleeps in (("wall", True), ("cpu", False)):
+        run = quality.run("made", "old", seed=0, minutes=0.0, clock=clock)
+        assert run["clock"] == clock
+        assert (run["curve"][0]["seconds"] >= 1) == sleeps
 
 
 @pytest.mark.usefixtures("small")
