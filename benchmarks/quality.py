@@ -315,12 +315,12 @@ def table(found: dict[str, Any]) -> str:
             lines.append(f"{data}, {protocol} {METRIC}, {aim}")
             for arm, made in entry["arms"].items():
                 mine = made[protocol]
-                late = np.inf if goal is not None else np.nan
-                times = [late if s is None else s for s in mine["seconds"]]
+                times = [np.inf if s is None else s for s in mine["seconds"]]
                 middle = float(np.median(times))
                 when = f"{middle:9,.0f} s" if np.isfinite(middle) else "      never"
+                when = "" if goal is None else f"goal after {when}  "
                 lines.append(
-                    f"  {arm:14} best {np.mean(mine['best']):.4f}  goal after {when}  "
+                    f"  {arm:14} best {np.mean(mine['best']):.4f}  {when}"
                     f"{made['pairs_per_second']:8,.0f} pairs/s  "
                     f"{len(mine['best'])} seeds"
                 )
