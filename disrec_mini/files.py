@@ -1,6 +1,7 @@
 """Files that are either complete or absent, also when a run is interrupted."""
 
 import contextlib
+import errno
 import gzip
 import json
 import math
@@ -31,7 +32,7 @@ def write_atomic(
 
     Raises
     ------
-    DisrecError : the operating system does not let us write there.
+    DisrecError : the disk is full, or the operating system does not let us write there.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
@@ -43,13 +44,22 @@ def write_atomic(
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise DisrecError(
-            f"Cannot write {path}: {reason}; choose a folder that can be written to."
-        ) from error
+        raise DisrecError(f"Cannot write {path}: {_reason(error)}.") from error
     finally:
         with contextlib.suppress(OSError):  # replaced already, or never made
             temporary.unlink()
+
+
+def _reason(error: OSError) -> str:
+    """What the system says, and what helps against it."""
+    said = error.strerror or str(error)
+    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+        return f"the disk is full ({said}); free some space and go on"
+    if error.errno == errno.EFBIG:
+        return f"{said}; raise the limit on the size of files (ulimit -f) and go on"
+    if error.errno == errno.EIO:
+        return f"{said}; look after the disk, or choose a folder on another"
+    return f"{said}; choose a folder that can be written to"
 
 
 def remove_leftovers(folder: str | os.PathLike[str]) -> None:
@@ -121,7 +131,41 @@ def write_torch(path: str | os.PathLike[str], content: dict[str, Any]) -> None:
     """Write tensors and plain values by `write_atomic`, for `read_torch`."""
     import torch
 
-    write_atomic(path, lambda file: torch.save(content, file))
+    def writer(file: BinaryIO) -> None:
+        watched = _Watched(file)
+        try:
+            torch.save(content, watched)
+        except RuntimeError as error:  # torch's own words for whatever went wrong
+            hidden: BaseException | None = watched.error or error
+            while hidden and not isinstance(hidden, OSError | KeyboardInterrupt):
+                hidden = hidden.__cause__ or hidden.__context__
+            if hidden is not None:
+                raise hidden from None
+            if "memory" in str(error).lower():
+                raise
+            said = str(error).partition("\n")[0]
+            raise OSError(errno.EIO, f"torch says {said!r}") from error
+
+    write_atomic(path, writer)
+
+
+class _Watched:
+    """A file that remembers what went wrong first: torch hides it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.error: BaseException | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.file, name)
+
+    def write(self, data: bytes) -> int:
+        """As the file does."""
+        try:
+            return self.file.write(data)
+        except BaseException as error:
+            self.error = self.error or error
+            raise
 
 
 def read_torch(path: Path, wanted: str, what: str) -> dict[str, Any]:
