@@ -1,6 +1,8 @@
 """Checkpoints: everything needed to go on as if nothing had happened. Chapter 10."""
 
+import contextlib
 import hashlib
+from collections.abc import Iterator
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -9,10 +11,10 @@ import numpy as np
 import torch
 from torch.optim.swa_utils import AveragedModel
 
-from disrec_mini import processes
+from disrec_mini import locks, processes
 from disrec_mini.checks import check_same_run
 from disrec_mini.errors import DisrecError
-from disrec_mini.files import read_torch, write_torch
+from disrec_mini.files import read_torch, remove_leftovers, write_torch
 from disrec_mini.history import History
 from disrec_mini.splitting import Split
 
@@ -36,6 +38,35 @@ class State:
     history: History
     best: dict[str, torch.Tensor] | None = None
     steps: int = 0
+
+
+@contextlib.contextmanager
+def own_folder(out: str | Path | None, resume: bool) -> Iterator[Path | None]:
+    """The folder that a run writes, and it alone; of several processes the first does.
+
+    Raises
+    ------
+    DisrecError : nothing to resume, a new run where one is, another process at work.
+    """
+    if out is None:
+        if resume:
+            raise DisrecError("resume needs `out`, the folder of the run.")
+        yield None
+        return
+    folder = Path(out)
+    if resume and not folder.is_dir():
+        raise DisrecError(f"there is no run to resume: {folder} does not exist.")
+    if processes.rank():
+        yield folder
+        return
+    with locks.alone(folder):
+        if not resume and (folder / FILE).exists():
+            raise DisrecError(
+                f"{folder} already holds a run: go on with resume=True, or choose "
+                "another folder."
+            )
+        remove_leftovers(folder)
+        yield folder
 
 
 def store(folder: Path, run: dict[str, Any], state: State) -> None:
@@ -68,9 +99,7 @@ def restore(folder: Path, run: dict[str, Any], state: State) -> None:
     """
     path = folder / FILE
     if not path.exists():
-        if folder.is_dir():
-            return
-        raise DisrecError(f"there is no run to resume: {folder} does not exist.")
+        return
     content = read_torch(path, FORMAT, "a checkpoint of disrec_mini")
     for part, now in run.items():
         if part in content or part != "objective":  # older files do not say

@@ -17,6 +17,7 @@ from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from disrec_mini import locks, signals
 from disrec_mini.errors import DisrecError
 from disrec_mini.reading import FORMATS
 from disrec_mini.settings import (
@@ -42,6 +43,11 @@ ENOUGH_PAIRS = 4_500_000  # visited in training by default, in 15 to 60 epochs
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    with signals.heard(to_the_end=argv is None):
+        return _command(words)
+
+
+def _command(words: list[str]) -> int:
     try:
         options = _parser(words).parse_args(words)
         if _several() and options.run is not _train:
@@ -52,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except DisrecError as error:
         sentence, code = str(error), 2
     except KeyboardInterrupt:
-        sentence, code = "interrupted.", 130
+        sentence, code = "interrupted.", signals.code()
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -207,6 +213,7 @@ def _train(options: argparse.Namespace, words: list[str]) -> int:
     kind(1).replace(**(run["settings"] if run else _settings(options, 1)))
     data = _data(options.data, run["format"] if run else options.format)
     out = options.resume or options.out or _new_folder(options.data)
+    locks.check_free(out)
     files = (out / "checkpoint.pt", out / "result.json")
     if options.resume is None and any(file.exists() for file in files):
         raise DisrecError(f"{out} already holds a run: go on with --resume {out}.")
@@ -225,7 +232,9 @@ def _train(options: argparse.Namespace, words: list[str]) -> int:
     command = shlex.join(["python", "-m", "disrec_mini", *words])
     from disrec_mini import processes
 
-    with processes.group():
+    with processes.group(), contextlib.ExitStack() as stack:
+        if processes.rank() == 0:
+            stack.enter_context(locks.alone(out))
         return _run(options, run, config, split, out, command)
 
 
@@ -244,20 +253,24 @@ def _run(
     first = processes.rank() == 0  # the others write and show nothing
     if first:
         write_json_atomic(out / "run.json", run)
-    done = runs.run(
-        run["model"],
-        config,
-        split,
-        split,
-        seed=run["seed"],
-        about={"command": command, "data": run["data"], "format": run["format"]},
-        keep=out / "model.pt",
-        **_fit_options(options, run, out),
-    )
+    try:
+        done = runs.run(
+            run["model"],
+            config,
+            split,
+            split,
+            seed=run["seed"],
+            about={"command": command, "data": run["data"], "format": run["format"]},
+            keep=out / "model.pt",
+            **_fit_options(options, run, out),
+        )
+    except KeyboardInterrupt:  # before it trains, or when it is measured
+        processes.leave("interrupt")
+        done = None
     if done is None:
         if first:
             print(f"disrec_mini: go on with --resume {out}", file=sys.stderr)
-        return 130
+        return signals.code()
     if not first:
         return 0
     _print_table(done.store(out / "result.json"))
@@ -637,7 +650,7 @@ def _experiment(options: argparse.Namespace, words: list[str]) -> int:
 
     where = {"out": options.out, "scratch": options.scratch}
     if options.job is not None:
-        return 0 if run_one(options.name, options.job, **where) else 130
+        return 0 if run_one(options.name, options.job, **where) else signals.code()
     if options.jobs < 1:
         raise DisrecError(f"--jobs must be at least 1, not {options.jobs}.")
     return min(

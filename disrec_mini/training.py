@@ -23,7 +23,6 @@ from disrec_mini.checks import choose_device as choose_device
 from disrec_mini.dealing import deal, evaluate, pooled
 from disrec_mini.errors import DisrecError
 from disrec_mini.evaluation import PROTOCOLS
-from disrec_mini.files import remove_leftovers
 from disrec_mini.finite import FiniteLoss, precision
 from disrec_mini.history import EpochLog, History, shown
 from disrec_mini.metrics import per_user
@@ -95,7 +94,8 @@ def fit(
     valid_users : at most this many users are asked, the same every time.
     minutes : stop after the first epoch that ends later than this.
     out : folder for `checkpoint.pt`, written after every epoch, atomically; by the
-        first of several processes, but all read it.
+        first of several processes, but all read it. One run at a time can use it, and a
+        new run only a folder without a checkpoint.
     resume : go on from `out`'s checkpoint, with as many processes; without one, start
         from the beginning.
     on_epoch : called with each epoch's dict and the model that was validated.
@@ -116,15 +116,15 @@ def fit(
         raise DisrecError("the objective was made for another model.")
     protocol = protocol or objective.protocol
     plan = _Plan(epochs, seed, validate_every, patience, select, protocol, valid_users)
-    if resume and out is None:
-        raise DisrecError("resume needs `out`, the folder of the run.")
-    with processes.group(), torch.random.fork_rng(range(torch.cuda.device_count())):
+    gpus = range(torch.cuda.device_count())
+    own = checkpoints.own_folder(out, resume)
+    with processes.group(), own as folder, torch.random.fork_rng(gpus):
         model.to(processes.device(device))
         objective = deal(objective, model, plan, minutes, out is None)
         trainer = _Trainer(model, objective, split, plan, progress)
-        if resume:
-            checkpoints.restore(Path(str(out)), trainer.run, trainer.state)
-        return trainer.train(minutes, None if out is None else Path(out), on_epoch)
+        if resume and folder is not None:
+            checkpoints.restore(folder, trainer.run, trainer.state)
+        return trainer.train(minutes, folder, on_epoch)
 
 
 class _Trainer:
@@ -178,10 +178,8 @@ class _Trainer:
     ) -> History:
         """Epochs until something says stop; the model ends with the best weights."""
         history = self.state.history
-        if out is not None:
-            remove_leftovers(out)
-            if not history.epochs:
-                self.store(out)
+        if out is not None and not history.epochs:
+            self.store(out)
         history.stopped_by = self._reason(minutes)
         try:
             while not history.stopped_by:

@@ -50,8 +50,9 @@ def size(names: set[str]) -> int:
 def test_the_paper_and_the_core_stay_small() -> None:
     assert 900 < size(PAPER) <= 1350
     # 1950 before steps had negatives of their own and lists came for many at once;
-    # several processes are not counted
-    assert size(CORE) <= 2170
+    # several processes are not counted; 2170 before checkpoints were guarded against
+    # a second writer and damage
+    assert size(CORE) <= 2230
     assert (
         size({f"baselines/{path.stem}" for path in BASELINES}) <= 980
     )  # eight of them learn

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from disrec_mini import locks, signals
 from disrec_mini.errors import DisrecError
 from disrec_mini.experiments.plans import PLANS, find_job, plan
 from disrec_mini.files import remove_leftovers
@@ -38,7 +39,8 @@ def run_experiment(
 
     Returns
     -------
-    The number of jobs that failed. Their messages are in `<scratch>/<name>/*.log`.
+    The number of jobs that failed, or that another process is running. Their messages
+    are in `<scratch>/<name>/*.log`.
 
     Raises
     ------
@@ -59,13 +61,12 @@ def run_experiment(
             if over:
                 break
             while waiting and len(running) < n_jobs:
-                job = waiting.pop(0)
-                running[job] = _start(name, job, out, scratch), time.monotonic()
+                failed += _begin(running, name, waiting.pop(0), out, scratch)
             time.sleep(0.2)
             failed += _ended(running, folder, work)
     finally:
         for process, _ in running.values():
-            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGTERM)  # INT may be ignored
         for process, _ in running.values():
             process.wait()
     if waiting or running:
@@ -88,21 +89,36 @@ def _ended(running: Running, folder: Path, work: Path) -> list[str]:
     return failed
 
 
+def _begin(
+    running: Running, name: str, job: str, out: Path, scratch: Path
+) -> list[str]:
+    """Start a job; returns it if another process is running it."""
+    try:
+        locks.check_free(scratch / name / job)  # its log is not ours to overwrite
+    except DisrecError as error:
+        print(f"{job}: {error}", flush=True)
+        return [job]
+    running[job] = _start(name, job, out, scratch), time.monotonic()
+    return []
+
+
 def _start(name: str, job: str, out: Path, scratch: Path) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-m", "disrec_mini", "experiment", name, "--job", job]
     command += ["--out", str(out), "--scratch", str(scratch)]
+    ours = {"OMP_NUM_THREADS": "1", signals.PARENT: str(os.getpid())}
     with (scratch / name / f"{job}.log").open("wb") as log:
         return subprocess.Popen(
             command,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            start_new_session=True,  # Ctrl-C reaches it once, through us
+            env={**os.environ, **ours},
+            start_new_session=True,  # a signal reaches it once, through us
         )
 
 
 def run_one(name: str, job: str, out: Path = RESULTS, scratch: Path = SCRATCH) -> bool:
     """Run one job here, in this process; True when its result is stored."""
+    signals.end_with_parent()
     import torch
 
     from disrec_mini.experiments.run_job import run_job
@@ -110,14 +126,16 @@ def run_one(name: str, job: str, out: Path = RESULTS, scratch: Path = SCRATCH) -
     torch.set_num_threads(1)
     wanted = find_job(name, job)
     folder, work = out / name, scratch / name / job
-    if (folder / f"{job}.json").exists():
-        raise DisrecError(
-            f"{folder / f'{job}.json'} exists: move it away, or choose another --out."
-        )
     words = ["python", "-m", "disrec_mini", "experiment", name, "--job", job]
-    finished = run_job(wanted, folder, work, shlex.join(words))
-    if finished:
-        shutil.rmtree(work, ignore_errors=True)
+    with locks.alone(work):
+        if (folder / f"{job}.json").exists():
+            raise DisrecError(
+                f"{folder / f'{job}.json'} exists: move it away, or choose another "
+                "--out."
+            )
+        finished = run_job(wanted, folder, work, shlex.join(words))
+        if finished:
+            shutil.rmtree(work, ignore_errors=True)
     return finished
 
 
