@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import sys
 from collections.abc import Iterator
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
@@ -20,6 +21,7 @@ from disrec_mini.splitting import Split
 
 FORMAT = "disrec_mini checkpoint 1"
 FILE = "checkpoint.pt"
+PREVIOUS = "checkpoint.previous.pt"  # the one before it
 
 
 @dataclass
@@ -60,7 +62,7 @@ def own_folder(out: str | Path | None, resume: bool) -> Iterator[Path | None]:
         yield folder
         return
     with locks.alone(folder):
-        if not resume and (folder / FILE).exists():
+        if not resume and any((folder / f).exists() for f in (FILE, PREVIOUS)):
             raise DisrecError(
                 f"{folder} already holds a run: go on with resume=True, or choose "
                 "another folder."
@@ -71,6 +73,8 @@ def own_folder(out: str | Path | None, resume: bool) -> Iterator[Path | None]:
 
 def store(folder: Path, run: dict[str, Any], state: State) -> None:
     """Write a checkpoint, with torch's random numbers as they are now.
+
+    The one before it is kept beside it.
 
     run : what a resumed run must agree with: data, settings, plan.
     """
@@ -87,9 +91,10 @@ def store(folder: Path, run: dict[str, Any], state: State) -> None:
         "history": asdict(state.history),
         "steps": state.steps,
         "random": processes.gather(own),
+        "threads": torch.get_num_threads(),
     }
     if processes.rank() == 0:
-        write_torch(folder / FILE, content)
+        write_torch(folder / FILE, content, PREVIOUS)
 
 
 def restore(folder: Path, run: dict[str, Any], state: State) -> None:
@@ -97,10 +102,9 @@ def restore(folder: Path, run: dict[str, Any], state: State) -> None:
 
     Without a checkpoint in the folder nothing happens.
     """
-    path = folder / FILE
-    if not path.exists():
+    path, content = folder / FILE, _read(folder)
+    if not content:
         return
-    content = read_torch(path, FORMAT, "a checkpoint of disrec_mini")
     for part, now in run.items():
         if part in content or part != "objective":  # older files do not say
             before = content.get(part)
@@ -108,6 +112,8 @@ def restore(folder: Path, run: dict[str, Any], state: State) -> None:
                 before = {**_defaults(state.model), **before}
             check_same_run(part, before, now, path)
     own = processes.own_part(content.get("random"), path)
+    check_epochs(folder, run["plan"]["epochs"], content)
+    _compare_threads(content.get("threads"))
     try:
         state.model.load_state_dict(content["weights"])
         state.optimizer.load_state_dict(content["optimizer"])
@@ -124,6 +130,50 @@ def restore(folder: Path, run: dict[str, Any], state: State) -> None:
         cause = str(error).partition("\n")[0]
         sentence = f"{path} does not fit this version of disrec_mini: {cause}"
         raise DisrecError(sentence) from None
+
+
+def check_epochs(
+    folder: Path, epochs: int, content: dict[str, Any] | None = None
+) -> None:
+    """A sentence if the run in a folder has more epochs than it shall have.
+
+    content : of its checkpoint, if that is read already.
+    """
+    content = content or _read(folder) or {}
+    history = content.get("history")
+    n = len(history.get("epochs", ())) if isinstance(history, dict) else 0
+    if n > epochs:
+        raise DisrecError(
+            f"the run in {folder} has {n} epochs already, not {epochs}: give it {n} or "
+            "more to go on."
+        )
+
+
+def _read(folder: Path) -> dict[str, Any] | None:
+    """What a folder's checkpoint holds; None where there is none."""
+    path, previous = folder / FILE, folder / PREVIOUS
+    if not path.exists() and not previous.exists():
+        return None
+    try:
+        return read_torch(path, FORMAT, "a checkpoint of disrec_mini")
+    except DisrecError as error:
+        if not previous.exists():
+            raise
+        raise DisrecError(
+            f"{str(error).removesuffix('.')}; to go on from the one before it, rename "
+            f"{PREVIOUS} to {FILE}."
+        ) from None
+
+
+def _compare_threads(before: int | None) -> None:
+    """Say that sums may be made in another order."""
+    now = torch.get_num_threads()
+    if before not in (None, now) and processes.rank() == 0:
+        print(
+            f"disrec_mini: the checkpoint is of {before} threads and this is {now}: "
+            "results may differ in the last digits",
+            file=sys.stderr,
+        )
 
 
 def _defaults(model: torch.nn.Module) -> dict[str, Any]:

@@ -28,6 +28,12 @@ def is_number(value: object) -> bool:
     return number and not isinstance(value, bool)
 
 
+def check_minutes(value: Any) -> None:
+    """A number above 0, or None, or a sentence."""
+    if value is not None and not (is_number(value) and value > 0):
+        raise DisrecError(f"minutes must be a number above 0, or None, not {value!r}.")
+
+
 def check_share(value: Any, name: str, hint: str = "") -> None:
     """A number between 0 and 1, or a sentence."""
     if not (is_number(value) and 0 <= value <= 1):

@@ -8,6 +8,7 @@ import math
 import os
 import re
 import secrets
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,9 @@ from disrec_mini.errors import DisrecError
 
 
 def write_atomic(
-    path: str | os.PathLike[str], writer: Callable[[BinaryIO], object]
+    path: str | os.PathLike[str],
+    writer: Callable[[BinaryIO], object],
+    previous: str = "",
 ) -> None:
     """Write a file so that nobody ever sees half of it.
 
@@ -29,6 +32,8 @@ def write_atomic(
     ----------
     path : where the complete file belongs.
     writer : receives the open binary file and writes everything into it.
+    previous : the name under which the former `path` is kept, if any, where the file
+        system can give a file two names.
 
     Raises
     ------
@@ -42,12 +47,24 @@ def write_atomic(
             writer(file)
             file.flush()
             os.fsync(file.fileno())
+        if previous:
+            _name_too(path, path.with_name(previous))
         os.replace(temporary, path)
     except OSError as error:
         raise DisrecError(f"Cannot write {path}: {_reason(error)}.") from error
     finally:
         with contextlib.suppress(OSError):  # replaced already, or never made
             temporary.unlink()
+
+
+def _name_too(path: Path, other: Path) -> None:
+    """Give a file another name too, in one step; it is never without its first one."""
+    link = other.with_name(f".{other.name}.{secrets.token_hex(6)}.tmp")
+    with contextlib.suppress(OSError):  # there is no file yet, or no second names here
+        os.link(path, link)
+        os.replace(link, other)
+    with contextlib.suppress(OSError):
+        link.unlink()
 
 
 def _reason(error: OSError) -> str:
@@ -127,7 +144,9 @@ def read_text(path: Path) -> bytes:
     )
 
 
-def write_torch(path: str | os.PathLike[str], content: dict[str, Any]) -> None:
+def write_torch(
+    path: str | os.PathLike[str], content: dict[str, Any], previous: str = ""
+) -> None:
     """Write tensors and plain values by `write_atomic`, for `read_torch`."""
     import torch
 
@@ -146,7 +165,7 @@ def write_torch(path: str | os.PathLike[str], content: dict[str, Any]) -> None:
             said = str(error).partition("\n")[0]
             raise OSError(errno.EIO, f"torch says {said!r}") from error
 
-    write_atomic(path, writer)
+    write_atomic(path, writer, previous)
 
 
 class _Watched:
@@ -169,12 +188,16 @@ class _Watched:
 
 
 def read_torch(path: Path, wanted: str, what: str) -> dict[str, Any]:
-    """A torch file of plain values with the right format mark, or a sentence."""
+    """A torch file of plain values with the right format mark, or a sentence.
+
+    Its sums are checked first, and that it claims no more numbers than it holds.
+    """
     import torch
 
     if not path.exists():
         raise DisrecError(f"{path} does not exist: expected {what}.")
     try:
+        _check_sums(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except MemoryError:
         raise
@@ -182,4 +205,26 @@ def read_torch(path: Path, wanted: str, what: str) -> dict[str, Any]:
         raise DisrecError(f"{path} is damaged or not {what}.") from None
     if not isinstance(content, dict) or content.get("format") != wanted:
         raise DisrecError(f"{path} is not {what} (expected format {wanted!r}).")
+    _check_claims(path, content)
     return content
+
+
+def _check_sums(path: Path) -> None:
+    """ValueError unless each part is stored as it is and has the sum that it had."""
+    with zipfile.ZipFile(path) as parts:
+        whole = sum(part.file_size for part in parts.infolist())
+        if whole > path.stat().st_size or parts.testzip() is not None:
+            raise ValueError
+
+
+def _check_claims(path: Path, content: dict[str, Any]) -> None:
+    """A sentence if a model of these settings would be larger than what is stored."""
+    config, weights = content.get("config"), content.get("weights")
+    n_items = config.get("n_items") if isinstance(config, dict) else None
+    if not (isinstance(n_items, int) and isinstance(weights, dict) and weights):
+        return
+    sizes = [x.nbytes for x in weights.values() if hasattr(x, "nbytes")]
+    if max([n_items, *sizes]) > path.stat().st_size:
+        raise DisrecError(
+            f"{path} is damaged: it claims {n_items:,} items and has no room for them."
+        )

@@ -15,7 +15,7 @@ import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from disrec_mini import checkpoints, processes
+from disrec_mini import checkpoints, checks, processes
 from disrec_mini.candidates import draw_negatives, some_users
 from disrec_mini.checkpoints import State
 from disrec_mini.checks import check_choice, check_same_items, check_whole
@@ -92,7 +92,10 @@ def fit(
     select, protocol : metric and protocol of validation; None for the objective's,
         "full" with logq, else "sampled".
     valid_users : at most this many users are asked, the same every time.
-    minutes : stop after the first epoch that ends later than this.
+    minutes : stop after the first step that ends later than this. Its epoch is the
+        last one, and is validated; its `share` says how much of it was run. It is in no
+        checkpoint: a resume repeats it from its start, and so equals a run that never
+        stopped.
     out : folder for `checkpoint.pt`, written after every epoch, atomically; by the
         first of several processes, but all read it. One run at a time can use it, and a
         new run only a folder without a checkpoint.
@@ -110,6 +113,7 @@ def fit(
         finite, with the step and the cause; another process that has ended.
     """
     check_same_items(model.n_items, split.n_items)
+    checks.check_minutes(minutes)
     seed = check_whole(seed, "seed", 0)
     objective = objective or model.objective(split.train, seed)
     if getattr(objective, "model", model) is not model:
@@ -183,12 +187,13 @@ class _Trainer:
         history.stopped_by = self._reason(minutes)
         try:
             while not history.stopped_by:
-                epoch = self._epoch(len(history.epochs) + 1)
+                epoch = self._epoch(len(history.epochs) + 1, minutes)
                 history.epochs.append(epoch)
-                if epoch["epoch"] % self.plan.validate_every == 0:
+                whole = "share" not in epoch
+                if not whole or epoch["epoch"] % self.plan.validate_every == 0:
                     self._validate(epoch)
                 epoch.update(processes.gather(epoch)[0])
-                if out is not None:
+                if out is not None and whole:
                     self.store(out)
                 if on_epoch is not None:
                     on_epoch(epoch, self.validated)
@@ -203,6 +208,8 @@ class _Trainer:
     def _reason(self, minutes: float | None) -> str:
         """Why training ends here, or nothing."""
         history, plan = self.state.history, self.plan
+        if history.epochs and "share" in history.epochs[-1]:
+            return "minutes"
         if len(history.epochs) >= plan.epochs:
             return "epochs"
         measured = [e["epoch"] for e in history.epochs if "valid" in e]
@@ -210,10 +217,14 @@ class _Trainer:
         worse = sum(epoch > history.best_epoch for epoch in measured)
         if plan.patience is not None and worse >= plan.patience:
             return "patience"
-        late = minutes is not None and history.seconds >= 60 * minutes
-        return "minutes" if late else ""
+        return "minutes" if self._late(minutes, 0.0) else ""
 
-    def _epoch(self, number: int) -> dict[str, Any]:
+    def _late(self, minutes: float | None, seconds: float) -> bool:
+        """Whether the time is over, `seconds` after the last whole epoch."""
+        spent = self.state.history.seconds + seconds
+        return minutes is not None and processes.first_says(spent >= 60 * minutes)
+
+    def _epoch(self, number: int, minutes: float | None) -> dict[str, Any]:
         objective, began, log = self.objective, time.perf_counter(), EpochLog()
         self._forget(objective.before_epoch(number))
         self.model.train()
@@ -232,12 +243,17 @@ class _Trainer:
                 bar.update(loss.n_pairs * processes.world())
                 if self.progress and nth % 10 == 0:
                     bar.set_postfix_str(shown(log.means()))
+                share = (nth + 1) / objective.n_steps
+                if share < 1 and self._late(minutes, time.perf_counter() - began):
+                    break
         self.watch.read()
+        n_pairs = objective.n_pairs * share
         return {
             "epoch": number,
+            **({"share": share} if share < 1 else {}),
             **pooled(log),
             **loss.latest,
-            "pairs_per_second": objective.n_pairs / (time.perf_counter() - began),
+            "pairs_per_second": n_pairs / (time.perf_counter() - began),
             "seconds": time.perf_counter() - began,
         }
 

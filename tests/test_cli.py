@@ -323,7 +323,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, sentence: Say) -> None:
     (tmp_path / "file").write_text("no folder")
     for out in ("file", "file/run"):
         found = sentence("train", data, "--out", tmp_path / out, *QUICK)
-        assert f"Cannot write {tmp_path / out}/run.json" in found
+        assert f"Cannot write {tmp_path / out}: " in found
 
 
 def test_out_of_a_folder_that_holds_a_run(run: Path, sentence: Say) -> None:
@@ -454,6 +454,7 @@ def test_train_writes_a_complete_run(run: Path) -> None:
     assert {p.name for p in run.iterdir()} == {
         "model.pt",
         "checkpoint.pt",
+        "checkpoint.previous.pt",
         "run.json",
         "result.json",
     }

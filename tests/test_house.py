@@ -48,7 +48,8 @@ def size(names: set[str]) -> int:
 
 
 def test_the_paper_and_the_core_stay_small() -> None:
-    assert 900 < size(PAPER) <= 1350
+    # 1350 before training stopped within an epoch, when its time is over
+    assert 900 < size(PAPER) <= 1370
     # 1950 before steps had negatives of their own and lists came for many at once;
     # several processes are not counted; 2170 before checkpoints were guarded against
     # a second writer and damage

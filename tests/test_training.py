@@ -315,7 +315,8 @@ def test_a_checkpoint_is_complete_or_absent(
     history = fit(tiny(), epochs=2, out=tmp_path, resume=True)
     monkeypatch.setattr(torch, "save", save)
     assert history.stopped_by == "interrupt"
-    assert [p.name for p in tmp_path.iterdir()] == ["checkpoint.pt"]
+    names = {p.name for p in tmp_path.iterdir()}
+    assert names == {"checkpoint.pt", "checkpoint.previous.pt"}
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
 
 
@@ -331,7 +332,11 @@ def test_left_over_temporaries_go_and_other_files_stay(tmp_path: Path) -> None:
     assert {p.name for p in tmp_path.iterdir()} == kept
     (tmp_path / ".checkpoint.pt.0123456789ab.tmp").write_bytes(b"half")
     fit(tiny(), epochs=1, out=tmp_path, resume=True)
-    assert {p.name for p in tmp_path.iterdir()} == kept | {"checkpoint.pt"}
+    assert {p.name for p in tmp_path.iterdir()} == {
+        *kept,
+        "checkpoint.pt",
+        "checkpoint.previous.pt",
+    }
     remove_leftovers(tmp_path / "missing")  # nothing to do
 
 
@@ -409,10 +414,37 @@ def test_patience_survives_a_resume(
     assert len(history.epochs) == 3
 
 
-def test_minutes_stop_after_an_epoch() -> None:
-    history = fit(tiny(), epochs=50, minutes=1e-9)
+def test_minutes_stop_within_an_epoch() -> None:
+    history = fit(tiny(), epochs=1, minutes=1e-9, validate_every=9)
     assert history.stopped_by == "minutes"
-    assert len(history.epochs) == 1
+    (epoch,) = history.epochs
+    n = batches.n_steps(batches.make_windows(SPLIT.train, 10), 32, 2)
+    assert epoch["share"] == 1 / n
+    assert history.best_value == epoch["valid"]["ndcg@10"]
+
+
+def test_a_run_out_of_time_resumes_as_one_that_never_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undisturbed = tiny(**EVERYTHING)
+    whole = fit(undisturbed, epochs=4)
+    n = batches.n_steps(batches.make_windows(SPLIT.train, 10), 32, 2)
+    late, asked = training._Trainer._late, []
+
+    def in_the_third(self: Any, minutes: float | None, seconds: float) -> bool:
+        asked.append(seconds)
+        return sum(s > 0 for s in asked) > 2 * (n - 1) + 2 or late(self, None, 0)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training._Trainer, "_late", in_the_third)
+        stopped = fit(tiny(**EVERYTHING), epochs=4, out=tmp_path, minutes=9)
+    assert stopped.stopped_by == "minutes"
+    assert [e.get("share", 1) for e in stopped.epochs] == [1, 1, 3 / n]
+    assert "valid" in stopped.epochs[-1]
+    resumed = tiny(seed=7, **EVERYTHING)
+    history = fit(resumed, epochs=4, out=tmp_path, resume=True)
+    assert_same_weights(undisturbed, resumed)
+    assert without_clock(history) == without_clock(whole)
 
 
 @pytest.mark.parametrize("average", [0.0, 0.9])
@@ -604,6 +636,10 @@ def test_nothing_to_learn_from_is_a_sentence(rows: list[list[int]]) -> None:
         ({"select": "accuracy"}, "unknown metric 'accuracy'"),
         ({"seed": -1}, "seed must be a whole number >= 0, not -1"),
         ({"seed": 1.5}, "seed must be"),
+        ({"minutes": math.nan}, "minutes must be a number above 0, or None, not nan"),
+        ({"minutes": "a"}, "minutes must be a number"),
+        ({"minutes": -1}, "minutes must be a number"),
+        ({"minutes": True}, "minutes must be a number"),
     ],
 )
 def test_arguments_are_checked_before_training(

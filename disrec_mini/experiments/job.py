@@ -20,7 +20,7 @@ class Job:
         and what differs from it.
     epochs, patience, protocol, seed : as in `fit`; the seed also draws weights and
         noise.
-    minutes : the training ends with the first epoch that is over later.
+    minutes : of training; then it ends, within an epoch too.
     noise : share of training clicks replaced (`corrupt`). users : share of users kept
         for training; all are evaluated.
     horizon : when above 0, this many last clicks of each long enough user are the test.
