@@ -247,10 +247,12 @@ def _run(
     command: str,
 ) -> int:
     """Train, store, show."""
-    from disrec_mini import processes, runs
+    from disrec_mini import checkpoints, processes, runs
     from disrec_mini.files import write_json_atomic
 
     first = processes.rank() == 0  # the others write and show nothing
+    if first and options.resume and options.epochs:
+        checkpoints.check_epochs(out, options.epochs)  # before run.json says so
     if first:
         write_json_atomic(out / "run.json", run)
     try:
@@ -394,8 +396,13 @@ def _read_run(folder: Path) -> dict[str, Any]:
         config_class(run["model"])(1).replace(**run["settings"])
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         run = {}
-    names = {"data", "format", "seed", "epochs", "validate_every", "patience"}
-    if not names <= set(run):
+    whole, unsaid = ("seed", "validate_every"), ("epochs", "patience")  # None too
+    if not (
+        isinstance(run.get("data"), str)
+        and run.get("format") in ("auto", *FORMATS)
+        and all(type(run.get(name)) is int for name in whole)
+        and all(type(run.get(name, "")) in (int, type(None)) for name in unsaid)
+    ):
         raise DisrecError(f"{folder / 'run.json'} is missing, damaged or not of a run.")
     return dict(run)
 

@@ -1,22 +1,26 @@
 """Runs that meet, stop, or find no room: one sentence, and nothing lost."""
 
 import errno
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 import disrec_mini as dm
-from disrec_mini import files, locks
-from disrec_mini.experiments import queue
+from disrec_mini import cli, files, locks
+from disrec_mini.experiments import queue, report, run_job
+from disrec_mini.experiments.job import Job
 from disrec_mini.synthetic import make_world
 
 CLICKS = make_world(60, (4, 14), 2, 60, noise=0.1).interactions
@@ -392,3 +396,169 @@ def test_a_limit_on_the_size_of_files_met_by_torch(tmp_path: Path, data: Path) -
     assert again.stderr.startswith(wanted)
     assert (out / "checkpoint.pt").read_bytes() == before
     assert not list(out.glob(".*"))
+
+
+# -- checkpoints -----------------------------------------------------------------------
+
+
+def test_a_damaged_checkpoint_names_the_one_before_it(tmp_path: Path) -> None:
+    whole = fit(tmp_path / "whole")[0]
+    out = tmp_path / "run"
+    fit(out, epochs=2)
+    path, previous = out / "checkpoint.pt", out / "checkpoint.previous.pt"
+    sound = path.read_bytes()
+    middle = bytearray(sound)
+    middle[len(sound) // 2] ^= 1  # one bit, which torch alone would not notice
+    for broken in (bytes(middle), sound[:-1000], b"", None):
+        path.unlink()
+        if broken is not None:
+            path.write_bytes(broken)
+        found = refused(lambda: fit(out, resume=True))
+        wanted = "is damaged or not a checkpoint of disrec_mini; to go on from the one "
+        wanted = wanted if broken is not None else "does not exist"
+        assert found.startswith(f"{path} {wanted}")
+        assert "rename checkpoint.previous.pt to checkpoint.pt." in found
+        assert "already holds a run" in refused(lambda: fit(out))
+        path.touch()
+    epochs = [torch.load(p, weights_only=True)["history"]["epochs"] for p in [previous]]
+    assert len(epochs[0]) == 1
+    previous.rename(path)
+    assert same(whole, fit(out, resume=True)[0])
+
+
+def test_without_second_names_there_is_no_previous_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cannot(*_: Any) -> None:
+        raise OSError(errno.EPERM, "no links")
+
+    monkeypatch.setattr(os, "link", cannot)
+    fit(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["checkpoint.pt"]
+
+
+def test_a_small_file_that_claims_much_takes_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    tiny().save(path)
+    content = torch.load(path, weights_only=True)
+    config = {**content["config"], "n_items": 10**8, "dim": 64}
+    table = torch.zeros(1).expand(10**8 + 1, 64)
+    name = "encoder.item_embedding.weight"
+    for weights in (content["weights"], {**content["weights"], name: table}):
+        torch.save({**content, "config": config, "weights": weights}, path)
+        found = refused(lambda: dm.Recommender.load(path))
+        assert "is damaged: it claims 100,000,000 items" in found
+    tiny().save(path)
+    packed = tmp_path / "packed.pt"
+    with (
+        zipfile.ZipFile(path) as old,
+        zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
+        for part in old.namelist():
+            new.writestr(part, bytes(10**7) if "/data/0" in part else old.read(part))
+    assert "is damaged" in refused(lambda: dm.Recommender.load(packed))
+
+
+def test_fewer_epochs_than_there_are(
+    tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    words = ["train", str(data), *QUICK, "--epochs", "3", "--out", str(out)]
+    assert cli.main(words) == 0
+    before = {p.name: p.read_bytes() for p in out.iterdir()}
+    capsys.readouterr()
+    resume = ["train", str(data), "--quiet", "--resume", str(out), "--epochs"]
+    assert cli.main([*resume, "2"]) == 2
+    wanted = "has 3 epochs already, not 2: give it 3 or more to go on."
+    assert capsys.readouterr().err == f"disrec_mini: the run in {out} {wanted}\n"
+    assert {p.name: p.read_bytes() for p in out.iterdir()} == before
+    fit(tmp_path / "fit")
+    found = refused(lambda: fit(tmp_path / "fit", epochs=2, resume=True))
+    assert "has 3 epochs already, not 2" in found
+    assert cli.main([*resume, "3"]) == 0
+
+
+def test_another_number_of_threads_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    n = torch.get_num_threads()
+    fit(tmp_path, epochs=1)
+    fit(tmp_path, epochs=2, resume=True)
+    assert capsys.readouterr().err == ""
+    torch.set_num_threads(n + 1)
+    try:
+        fit(tmp_path, epochs=3, resume=True)
+    finally:
+        torch.set_num_threads(n)
+    assert capsys.readouterr().err == (
+        f"disrec_mini: the checkpoint is of {n} threads and this is {n + 1}: results "
+        "may differ in the last digits\n"
+    )
+
+
+# -- damaged files ---------------------------------------------------------------------
+
+
+def test_damaged_and_copied_results_are_sentences(tmp_path: Path) -> None:
+    world = {"n_users": 40, "length": 12, "items_per_intent": 10, "chain": 10}
+    job = Job("plain-seed0", world, model="pop", base="paper", epochs=1)
+    folder = tmp_path / "smoke"
+    assert run_job.run_job(job, folder, tmp_path / "work", "the command")
+    path, ranks = folder / "plain-seed0.json", folder / "plain-seed0.npz"
+    made = report.report("smoke", tmp_path)
+    assert made["settings"]["plain"]["seeds"] == [0]
+
+    def refuses() -> str:
+        return refused(lambda: report.report("smoke", tmp_path))
+
+    copy = folder / "plain-seed0 (copy).json"
+    copy.write_bytes(path.read_bytes())
+    assert "holds the job plain-seed0 more than once" in refuses()
+    copy.unlink()
+    sound = path.read_bytes()
+    lost = json.loads(sound)
+    del lost["job"]["name"]
+    lost = json.dumps(lost).encode()
+    for text in (b"", sound[:500], b"[1]", b"{}", b"\xff\xfe", lost):
+        path.write_bytes(text)
+        assert refuses().startswith(f"{path} is damaged or not of an experiment: ")
+    path.write_bytes(sound)
+    arrays = ranks.read_bytes()
+    middle = bytearray(arrays)
+    middle[len(arrays) // 3] ^= 255
+    for broken in (b"", b"hello", arrays[:200], bytes(middle)):
+        ranks.write_bytes(broken)
+        assert refuses().startswith(f"{ranks} is damaged")
+    np.savez(ranks, warm=np.zeros(3))
+    assert refuses().startswith(f"{ranks} is damaged")
+    ranks.write_bytes(arrays)
+    assert report.report("smoke", tmp_path) == made
+
+
+def test_a_damaged_run_file_is_a_sentence(
+    tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny().save(tmp_path / "model.pt")
+    sound = {"data": str(data), "format": "auto", "seed": 0, "epochs": 3}
+    sound |= {"validate_every": 1, "patience": None, "settings": {"dim": 8}}
+    for change in (
+        {"data": 5},
+        {"format": ["auto"]},
+        {"seed": "one"},
+        {"epochs": "3"},
+        {"validate_every": None},
+        {"patience": True},
+        {"model": "nothing"},
+        {"settings": None},
+    ):
+        (tmp_path / "run.json").write_text(json.dumps({**sound, **change}))
+        for words in (
+            ["evaluate", "--model", str(tmp_path)],
+            ["recommend", "--model", str(tmp_path), "--user", "1"],
+            ["train", str(data), "--resume", str(tmp_path)],
+        ):
+            assert cli.main(words) == 2, (change, words)
+            shown = capsys.readouterr()
+            assert shown.out == ""
+            assert "run.json is missing, damaged or not of a run." in shown.err
+            assert shown.err.count("\n") == 1

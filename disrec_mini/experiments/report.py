@@ -10,6 +10,8 @@ import json
 import math
 import tempfile
 import urllib.request
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,7 +33,8 @@ Array = np.ndarray
 def results(name: str, folder: Path = RESULTS) -> list[Row]:
     """The result files of an experiment, in the order of their names."""
     paths = sorted((folder / name).glob("*.json"))
-    rows = [_row(path) for path in paths if _is_job(path)]
+    rows = [_result(path) for path in paths if _is_job(path)]
+    _check_once(rows, folder / name)
     if not rows:
         raise DisrecError(
             f"{folder / name} holds no results: run `python -m disrec_mini experiment "
@@ -41,7 +44,47 @@ def results(name: str, folder: Path = RESULTS) -> list[Row]:
 
 
 def _row(path: Path) -> Row:
-    return as_now(json.loads(path.read_text(encoding="utf-8")))
+    try:
+        row = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # also what is no JSON, and no text
+        row = None
+    if not isinstance(row, dict):
+        raise _damaged(path)
+    return as_now(row)
+
+
+def _result(path: Path) -> Row:
+    """A job's result, with what every report needs."""
+    row = _row(path)
+    job, history = row.get("job"), row.get("history")
+    known = {"seed", "best_epoch", "training_seconds", "stopped_by", "git", "valid"}
+    if not (
+        known <= set(row)
+        and isinstance(job, dict)
+        and isinstance(job.get("name"), str)
+        and isinstance(history, dict)
+        and isinstance(history.get("epochs"), list)
+    ):
+        raise _damaged(path)
+    return row
+
+
+def _damaged(path: Path) -> DisrecError:
+    return DisrecError(
+        f"{path} is damaged or not of an experiment: move it away and run the "
+        "experiment again."
+    )
+
+
+def _check_once(rows: list[Row], folder: Path) -> None:
+    """A copy is no other seed."""
+    names = [row["job"]["name"] for row in rows]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DisrecError(
+            f"{folder} holds the job {twice[0]} more than once: move the copies of its "
+            "result away."
+        )
 
 
 def _is_job(path: Path) -> bool:
@@ -213,26 +256,35 @@ def _at_equal_time(a: list[Row], b: list[Row], seeds: list[int]) -> dict[str, An
 
 def _seconds(row: Row) -> Array:
     """(epochs,) training seconds at the end of each, from the speed of each epoch."""
-    each = np.array(
-        [1 / epoch["pairs_per_second"] for epoch in row["history"]["epochs"]]
-    )
+    epochs = row["history"]["epochs"]  # the last may have ended early
+    each = np.array([e.get("share", 1) / e["pairs_per_second"] for e in epochs])
     return np.cumsum(each) / each.sum() * row["training_seconds"]
 
 
 def _per_user(rows: list[Row], seed: int, folder: Path) -> dict[str, Array]:
     """{metric: (N,)} of one run, from the ranks stored beside it."""
     name = next(row["job"]["name"] for row in rows if row["seed"] == seed)
+    path = folder / f"{name}.npz"
+    try:
+        with np.load(path) as stored:
+            return _of_ranks({key: stored[key] for key in stored.files})
+    except (OSError, ValueError, KeyError, IndexError, TypeError, EOFError):
+        raise _damaged(path) from None
+    except (zipfile.BadZipFile, zlib.error, AttributeError):  # no file of arrays
+        raise _damaged(path) from None
+
+
+def _of_ranks(stored: dict[str, Array]) -> dict[str, Array]:
     per_metric: dict[str, Array] = {}
-    with np.load(folder / f"{name}.npz") as stored:
-        warm = stored["warm"]
-        for protocol in ("sampled", "full"):
-            for metric in METRICS:
-                values = per_user(stored[f"{protocol}_ranks"], metric)
-                per_metric[f"{protocol} {metric}"] = values
-                per_metric[f"{protocol} warm {metric}"] = values[warm]
-        for key in stored.files:
-            if key.startswith("next_"):
-                per_metric[f"recall of the next {key[5:]}"] = stored[key]
+    warm = stored["warm"]
+    for protocol in ("sampled", "full"):
+        for metric in METRICS:
+            values = per_user(stored[f"{protocol}_ranks"], metric)
+            per_metric[f"{protocol} {metric}"] = values
+            per_metric[f"{protocol} warm {metric}"] = values[warm]
+    for key, values in stored.items():
+        if key.startswith("next_"):
+            per_metric[f"recall of the next {key[5:]}"] = values
     return per_metric
 
 
