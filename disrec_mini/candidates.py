@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from disrec_mini.checks import check_scores
 from disrec_mini.recommender import CELLS, evaluation_mode, model_device, products
 from disrec_mini.splitting import Histories, Split, held_out
 
@@ -140,6 +141,7 @@ def scored_batches(
     """
     dots, max_len = getattr(model, "dot_products", False), getattr(model, "max_len", 0)
     chunk, lengths = cells // (split.n_items + 1) or 1, split.train.lengths[users]
+    width = getattr(model, "n_items", split.n_items) + 1
     order, device = np.argsort(-lengths, kind="stable"), model_device(model)
     with evaluation_mode(model):
         vectors = model.vectors() if dots else None  # (M + 1, D)
@@ -153,21 +155,30 @@ def scored_batches(
             if negatives is not None:
                 true_first = np.c_[held_out(split, on)[asked], negatives[asked]]
                 lists = torch.from_numpy(true_first).to(device)  # (B, 1 + n)
-                yield rows, _of_lists(model, read, who, lists)
+                yield rows, _of_lists(model, read, who, lists, width)
             elif vectors is None:
-                yield rows, model.score(*read, users=who)
+                scores = model.score(*read, users=who)
+                check_scores(scores, (len(rows), width))
+                yield rows, scores
             else:
                 model.check(*read, who)
                 queries = model(*read, who)  # (B, K, D)
                 for first in range(0, len(rows), chunk):
                     some = slice(first, first + chunk)
-                    yield rows[some], products(queries[some], vectors)
+                    scores = products(queries[some], vectors)
+                    check_scores(scores, (len(rows[some]), width))
+                    yield rows[some], scores
 
 
-def _of_lists(model: Any, read: list[Tensor], users: Tensor, lists: Tensor) -> Tensor:
+def _of_lists(
+    model: Any, read: list[Tensor], users: Tensor, lists: Tensor, width: int
+) -> Tensor:
     """(B, 1 + n) scores of the lists alone; read: items (B, T) and lengths (B,)."""
     if hasattr(model, "score_candidates"):
         scores = model.score_candidates(*read, lists, users=users)
+        check_scores(scores, lists.shape, padding=False)
     else:
-        scores = model.score(*read, users=users).gather(1, lists)
+        scores = model.score(*read, users=users)
+        check_scores(scores, (len(lists), width))
+        scores = scores.gather(1, lists)
     return scores.masked_fill(lists == 0, -torch.inf)

@@ -233,6 +233,76 @@ def choose_device(name: str) -> "torch.device":
         ) from None
 
 
+# -- weights, scores -------------------------------------------------------------------
+
+
+def not_finite(model: Any) -> str:
+    """The name of the first weights that hold NaN or infinity, or nothing.
+
+    Buffers are weights where there are no parameters; elsewhere they may hold infinity,
+    as masks do, but no NaN.
+    """
+    import torch
+
+    learned = dict(model.named_parameters())
+    weights = {**learned, **dict(model.named_buffers())}
+    weights = {k: x.detach() for k, x in weights.items() if x.is_floating_point()}
+    sums = [x.sum().float() for x in weights.values()]  # quick, and finite as a rule
+    if not sums or bool(torch.stack(sums).isfinite().all()):
+        return ""
+    for name, x in weights.items():
+        wrong = x.isnan() if learned and name not in learned else ~x.isfinite()
+        if bool(wrong.any()):
+            return name
+    return ""
+
+
+def check_weights(model: Any, where: str = "the model", advice: str = "") -> None:
+    """Every weight is a finite number, or a sentence."""
+    name = not_finite(model)
+    if name:
+        advice = advice or "train it again with a lower learning rate"
+        raise DisrecError(f"{where}: {name} holds NaN or infinity; {advice}.")
+
+
+def check_no_nan(scores: "Tensor") -> None:
+    """Scores (B, C) without NaN, which is neither better nor worse, or a sentence."""
+    if scores.numel() and bool(scores.amax().isnan()):  # amax is NaN where one is
+        raise DisrecError(
+            "the model's scores hold NaN, which cannot be ranked: train it again with "
+            "a lower learning rate, or look for a division by zero in `score`."
+        )
+
+
+def check_scores(scores: Any, shape: Sequence[int], padding: bool = True) -> None:
+    """A floating-point tensor of this shape without NaN, or a sentence.
+
+    padding : its columns are the items from 0, where anything may be.
+    """
+    import torch
+
+    name = "score" if padding else "score_candidates"
+    if not isinstance(scores, torch.Tensor):
+        advice = ": wrap it in torch.from_numpy" if hasattr(scores, "dtype") else ""
+        kind = f"{type(scores).__module__}.{type(scores).__name__}"
+        raise DisrecError(f"{name} must return a torch tensor, not {kind}{advice}.")
+    if scores.shape != tuple(shape):
+        found, wanted = tuple(scores.shape), tuple(shape)
+        lacks = padding and found == (wanted[0], wanted[1] - 1)
+        advice = ": put a column for the padding, item 0, first" if lacks else ""
+        raise DisrecError(
+            f"{name} must return {wanted} scores here, a row for each sequence and a "
+            f"column for each {'item and the padding' if padding else 'candidate'}, "
+            f"not {found}{advice}."
+        )
+    if not scores.is_floating_point():
+        kind = str(scores.dtype).removeprefix("torch.")
+        raise DisrecError(
+            f"{name} must return floating-point numbers, not {kind}: add .float()."
+        )
+    check_no_nan(scores[:, 1:] if padding else scores)
+
+
 # -- runs ------------------------------------------------------------------------------
 
 

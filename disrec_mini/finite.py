@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from disrec_mini.checks import check_weights, not_finite
 from disrec_mini.errors import DisrecError
 from disrec_mini.recommender import Objective, Recommender, StepLoss, model_device
 
@@ -55,12 +56,19 @@ class FiniteLoss:
             f"{self.objective.advice}."
         )
 
+    def weights(self, where: str) -> None:
+        """Look at the weights, which no loss has seen since the last step.
+
+        Raises
+        ------
+        DisrecError : a weight is not finite.
+        """
+        check_weights(self.model, where, f"try {self.objective.advice}")
+
     def _cause(self, loss: StepLoss) -> str:
-        for name, weights in self.model.named_parameters():
-            if not weights.isfinite().all():
-                return (
-                    f"the weights {name} had become infinite or NaN in an earlier step"
-                )
+        name = not_finite(self.model)
+        if name:
+            return f"the weights {name} had become infinite or NaN in an earlier step"
         for name, value in loss.means.items():
             if not torch.as_tensor(value).isfinite().all():
                 return f"the {self.objective.names.get(name, name)} loss overflowed"

@@ -15,7 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from disrec_mini.checks import check_names, check_rows, check_whole, click_rows
+from disrec_mini.checks import (
+    check_names,
+    check_no_nan,
+    check_rows,
+    check_weights,
+    check_whole,
+    click_rows,
+)
 from disrec_mini.errors import DisrecError
 from disrec_mini.files import read_torch, write_torch
 from disrec_mini.interactions import Interactions
@@ -244,7 +251,8 @@ class Recommender(nn.Module):
 
         Raises
         ------
-        DisrecError : no click, an unknown item, a k below 1.
+        DisrecError : no click, an unknown item, a k below 1, weights or scores that are
+            no numbers.
         """
         single, rows = click_rows(items, self.n_items)
         k = check_whole(k, "k", 1)
@@ -272,6 +280,7 @@ class Recommender(nn.Module):
         items = nn.utils.rnn.pad_sequence(latest, batch_first=True)  # (B, T)
         users = None if users is None else users.to(device)
         scores = self.score(items.to(device), lengths, users).clone()  # (B, M + 1)
+        check_no_nan(scores[:, 1:])
         for n, row in enumerate(rows if exclude_seen else []):
             scores[n, row] = -math.inf
         top = scores.topk(min(k, self.n_items))  # (B, k)
@@ -298,6 +307,7 @@ class Recommender(nn.Module):
         """Write settings, weights, item names and version to one file, atomically."""
         from disrec_mini import __version__
 
+        check_weights(self, "the model is not saved")
         content = {
             "format": FORMAT,
             "version": __version__,
@@ -317,7 +327,8 @@ class Recommender(nn.Module):
 
         Raises
         ------
-        DisrecError : no file, a damaged one, another kind, or weights that do not fit.
+        DisrecError : no file, a damaged one, another kind, or weights that do not fit
+            or are no finite numbers.
         """
         path = Path(path)
         path = path / FILE if path.is_dir() else path
@@ -336,6 +347,7 @@ class Recommender(nn.Module):
                 f"{path} was written by disrec_mini {content.get('version', '?')} and "
                 f"does not fit this version: {str(error).splitlines()[0]}"
             ) from None
+        check_weights(model, str(path))
         return model.eval()
 
     @classmethod
@@ -370,7 +382,14 @@ def products(queries: Tensor, vectors: Tensor, lists: Tensor | None = None) -> T
 
 @contextlib.contextmanager
 def evaluation_mode(model: Any) -> Iterator[None]:
-    """`model.eval()`, and afterwards as it was; other scorers stay as they are."""
+    """`model.eval()`, and afterwards as it was; other scorers stay as they are.
+
+    Raises
+    ------
+    DisrecError : a weight is NaN or infinite.
+    """
+    if isinstance(model, nn.Module):
+        check_weights(model)
     training = getattr(model, "training", False)
     if training:
         model.eval()

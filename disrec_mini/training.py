@@ -202,6 +202,7 @@ class _Trainer:
             history.stopped_by = processes.leave("interrupt")
         best = self.state.best
         self.model.load_state_dict(best or self.validated.state_dict())
+        self.watch.weights("the end of training")
         self.model.eval()
         return history
 
@@ -248,6 +249,7 @@ class _Trainer:
                     break
         self.watch.read()
         n_pairs = objective.n_pairs * share
+        self.watch.weights(f"epoch {number}")
         return {
             "epoch": number,
             **({"share": share} if share < 1 else {}),

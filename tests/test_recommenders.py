@@ -4,6 +4,7 @@ What a model says of itself is tested elsewhere, against loops; here is what all
 share: shapes, padding, candidates, lists, files, resume, both protocols, the shell.
 """
 
+import copy
 import importlib
 import json
 import math
@@ -181,6 +182,28 @@ def test_a_saved_model_is_the_same_model(
     other = Popularity if model.kind != "pop" else dm.DisRec
     with pytest.raises(dm.DisrecError, match=re.escape(f"of the kind '{model.kind}'")):
         other.load(tmp_path)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_weights_that_are_no_numbers_are_not_used(
+    model: dm.Recommender, split: dm.Split, tmp_path: Path, value: float
+) -> None:
+    poisoned = copy.deepcopy(model)
+    weights = dict(poisoned.named_parameters()) or dict(poisoned.named_buffers())
+    name, weight = next((k, x) for k, x in weights.items() if x.is_floating_point())
+    with torch.no_grad():
+        weight[-1] = value
+    model.save(tmp_path / "model.pt")
+    content = torch.load(tmp_path / "model.pt", weights_only=True)
+    torch.save({**content, "weights": poisoned.state_dict()}, tmp_path / "model.pt")
+    for said, call in (
+        ("the model", lambda: poisoned.recommend([1, 2], users=0)),
+        ("the model", lambda: dm.evaluate(poisoned, split)),
+        ("model.pt", lambda: dm.Recommender.load(tmp_path)),
+        ("not saved", lambda: poisoned.save(tmp_path / "other.pt")),
+    ):
+        with pytest.raises(dm.DisrecError, match=f"{said}: {name} holds NaN or inf"):
+            call()
 
 
 class OnlyScore:

@@ -536,6 +536,28 @@ def test_a_loss_that_is_not_finite_names_step_and_cause() -> None:
         fit(model)
 
 
+@pytest.mark.parametrize("average", [0.0, 0.98])
+def test_weights_that_no_loss_has_seen_are_looked_at(average: float) -> None:
+    """An epoch of one step: its loss is finite, and the weights after it are not."""
+    split = dm.leave_one_out(dm.Interactions.from_sequences([[1, 2, 3, 4]] * 3))
+    changes = {"learning_rate": 1e38, "item_decay": 0.0, "average": average}
+    model = dm.DisRec(dm.DisRecConfig.recommended(4, dim=4, **changes))
+    with pytest.raises(DisrecError, match=r"epoch 1: .* holds NaN or infinity; try a"):
+        dm.fit(model, split, epochs=1, progress=False)
+
+
+def test_a_run_ends_with_finite_weights(tmp_path: Path) -> None:
+    """Also one that goes on from a checkpoint and has no epoch left."""
+    fit(tiny(), epochs=1, out=tmp_path)
+    file = tmp_path / "checkpoint.pt"
+    content = torch.load(file, weights_only=True)
+    for part in ("weights", "best"):
+        content[part]["intentions.alpha"][0] = math.nan
+    torch.save(content, file)
+    with pytest.raises(DisrecError, match=r"end of training: intentions\.alpha holds"):
+        fit(tiny(), epochs=1, out=tmp_path, resume=True)
+
+
 def test_a_failed_run_keeps_its_last_good_checkpoint(tmp_path: Path) -> None:
     def poison(epoch: dict[str, Any], model: dm.DisRec) -> None:
         if epoch["epoch"] == 2:
