@@ -2,6 +2,8 @@
 
 import difflib
 import operator
+import sys
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
@@ -231,6 +233,100 @@ def choose_device(name: str) -> "torch.device":
         raise DisrecError(
             f"device {name!r} is not available here: try 'auto' or 'cpu'."
         ) from None
+
+
+# -- evaluation ------------------------------------------------------------------------
+
+
+def check_is(
+    value: object, wanted: type | tuple[type, ...], name: str, how: str
+) -> None:
+    """An object of a class, or a sentence that says how to make one."""
+    if not isinstance(value, wanted):
+        kinds = wanted if isinstance(wanted, tuple) else (wanted,)
+        listed = " or ".join(kind.__name__ for kind in kinds)
+        found = value.__name__ if isinstance(value, type) else type(value).__name__
+        found = f"the class {found} itself" if isinstance(value, type) else found
+        raise DisrecError(f"{name} must be {listed}, not {found}: pass {how}.")
+
+
+def check_users(users: Any, n_users: int) -> np.ndarray:
+    """Numbers (n,) of users, all for None; a mask (n_users,) works; or a sentence."""
+    if users is None:
+        return np.arange(n_users)
+    chosen = np.asarray(users) if hasattr(users, "__len__") else np.array(None)
+    if chosen.dtype.kind == "b" and chosen.shape == (n_users,):
+        return np.flatnonzero(chosen)
+    chosen = int_array(users, "users")
+    outside = chosen[(chosen < 0) | (chosen >= n_users)]
+    if len(outside):
+        raise DisrecIndexError(
+            f"There is no user {outside[0]}: users are 0 to {n_users - 1}."
+        )
+    return chosen
+
+
+def check_asked(truth: np.ndarray, users: Any, on: str) -> np.ndarray:
+    """Who of some users has a true item, each once, or a sentence."""
+    chosen = check_users(users, len(truth))
+    ordered, times = np.unique(chosen, return_counts=True)
+    if len(ordered) < len(chosen):
+        twice = ordered[times > 1][0]
+        raise DisrecError(f"user {twice} is asked {times.max()} times: once is enough.")
+    asked = chosen[truth[chosen] > 0]
+    if not len(asked):
+        raise DisrecError(
+            f"no user has a {on} click: users need at least 3 clicks to be evaluated."
+        )
+    return asked
+
+
+def check_negatives(
+    negatives: Any, truth: np.ndarray, asked: np.ndarray, n_items: int
+) -> np.ndarray:
+    """(n_users, n) int64 other candidates, as `draw_negatives` makes, or a sentence."""
+    try:
+        array = np.asarray(negatives)
+    except ValueError:  # rows of unequal length
+        array = np.zeros(0)
+    if array.ndim != 2 or array.dtype.kind not in "iu" or not array.size:
+        raise DisrecError(
+            f"negatives must be an (n_users, n) array of whole numbers, not one of "
+            f"type {array.dtype} and shape {array.shape}."
+        )
+    if len(array) != len(truth):
+        raise DisrecError(
+            f"negatives must have a row for each of the {len(truth)} users, also for "
+            f"those who are not asked, not {len(array)}."
+        )
+    rows = array[asked]  # (n_asked, n)
+    wrong = rows[(rows < 0) | (rows > n_items)]
+    if len(wrong):
+        raise DisrecError(
+            f"item {wrong[0]} in negatives is unknown: ids run from 1 to {n_items}, "
+            "and 0 fills short rows."
+        )
+    own = asked[(rows == truth[asked][:, None]).any(1)]
+    if len(own):
+        raise DisrecError(
+            f"the negatives of user {own[0]} hold the item to be found, "
+            f"{truth[own[0]]}: draw them again for this part of the data."
+        )
+    return np.ascontiguousarray(array, np.int64)
+
+
+def warn_of_few(least: int, k: int) -> None:
+    """Where k places hold every candidate, Recall@k says nothing: a warning."""
+    if k < least:
+        return
+    frame, level = sys._getframe(1), 2
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith(__package__):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(
+        f"recall@{k} is 1 by construction for some users: only {least} items are "
+        "ranked for one, the true item among them; look at mrr instead.",
+        stacklevel=level,
+    )
 
 
 # -- weights, scores -------------------------------------------------------------------

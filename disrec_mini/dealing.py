@@ -131,9 +131,12 @@ def evaluate(
     own, found = asked[rank() :: n], None
     if len(own) or not len(asked):  # of nobody at all it complains
         found = evaluation.evaluate(model, split, protocol, on, users=own, **options)
-    place, warm = np.empty(len(asked), np.int64), np.empty(len(asked), bool)
+    place, rivals = np.empty((2, len(asked)), np.int64)  # (n_evaluated,) each
+    warm = np.empty(len(asked), bool)
     parts = gather(found)
     for r, part in enumerate(parts):
         if part is not None:
             place[r::n], warm[r::n] = part.ranks, part.warm
-    return replace(parts[0], ranks=place, users=asked, warm=warm)
+            rivals[r::n] = part.candidates
+    whole = {"ranks": place, "users": asked, "warm": warm, "candidates": rivals}
+    return replace(parts[0], **whole)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from disrec_mini import checks
 from disrec_mini.analysis import Difference as Difference
 from disrec_mini.analysis import agreement as agreement
 from disrec_mini.analysis import bootstrap as bootstrap
@@ -19,9 +20,7 @@ from disrec_mini.analysis import diversity as diversity
 from disrec_mini.analysis import top_k as top_k
 from disrec_mini.candidates import Scorer, scored_batches
 from disrec_mini.candidates import draw_negatives as draw_negatives
-from disrec_mini.checks import check_choice, check_knows
-from disrec_mini.errors import DisrecError
-from disrec_mini.metrics import Array, Metrics
+from disrec_mini.metrics import KS, Array, Metrics
 from disrec_mini.metrics import metrics as metrics
 from disrec_mini.metrics import per_user as per_user
 from disrec_mini.metrics import ranks as ranks
@@ -50,47 +49,54 @@ def evaluate(
     protocol : "sampled", against 100 popularity-drawn negatives (`draw_negatives`), or
         "full", against all items but the user's earlier clicks (the true item stays).
     on : "valid" reads training clicks, "test" training and validation clicks.
-    users : some users only. negatives : (n_users, n) lists instead of drawn ones.
+    users : some users only, numbers or a mask.
+    negatives : (n_users, n) lists instead of drawn ones.
     cells : scores held in memory at once.
 
     Returns
     -------
-    Metrics, with the ranks of everybody who has such a click.
+    Metrics, with the ranks of everybody who has such a click. It is warned of where the
+    10 best are all that some user could be shown.
 
     Raises
     ------
-    DisrecError : unknown protocol or part; nobody to ask; a model of fewer items.
+    DisrecError : unknown protocol or part; nobody to ask; users or negatives that do
+        not fit; a model of fewer items, or whose scores cannot be ranked.
     """
     truth = held_out(split, on)  # (n_users,)
-    check_choice(protocol, "protocol", PROTOCOLS)
-    check_knows(model, split)
-    users = np.arange(split.n_users) if users is None else np.asarray(users)
-    asked = users[truth[users] > 0]  # (n_evaluated,)
-    if not len(asked):
-        raise DisrecError(
-            f"no user has a {on} click: users need at least 3 clicks to be evaluated."
-        )
+    checks.check_choice(protocol, "protocol", PROTOCOLS)
+    checks.check_knows(model, split)
+    asked = checks.check_asked(truth, users, on)  # (n_evaluated,)
+    checks.check_whole(seed, "seed", 0)
+    checks.check_whole(cells, "cells", 1)
     if protocol == "full":
         negatives = None
     elif negatives is None:
         negatives = draw_negatives(split, on, seed=seed)
-    rank = np.empty(len(asked), np.int64)  # (n_evaluated,)
+    else:
+        negatives = checks.check_negatives(negatives, truth, asked, split.n_items)
+    rank, candidates = np.empty((2, len(asked)), np.int64)  # (n_evaluated,) each
     for rows, scores in scored_batches(model, split, on, asked, negatives, cells):
         true = truth[asked[rows]]  # (B,)
         if negatives is None:
             seen = Histories(split, on).seen(asked[rows])
-            rank[rows] = _full_ranks(scores, true, *seen)
+            rank[rows], candidates[rows] = _full_ranks(scores, true, *seen)
         else:
             worst = 1 + (negatives[asked[rows]] > 0).sum(1)  # (B,), lists may be short
-            place = ranks(scores, torch.zeros(len(scores)))  # the true item is first
+            place = ranks(scores, np.zeros(len(scores), int))  # the true item is first
             rank[rows] = np.minimum(place.cpu().numpy(), worst)
+            candidates[rows] = worst
+    checks.warn_of_few(int(candidates.min()), max(KS))
     warm = split.train.counts()[truth[asked]] > 0
     digest = "" if negatives is None else sha256(negatives.tobytes()).hexdigest()
-    return Metrics(protocol, on, rank, asked, warm, digest)
+    return Metrics(protocol, on, rank, asked, warm, digest, candidates)
 
 
-def _full_ranks(scores: Tensor, true: Array, row: Array, item: Array) -> Array:
-    """Ranks (B,) among all items but padding and (row, item), the true item kept."""
+def _full_ranks(
+    scores: Tensor, true: Array, row: Array, item: Array
+) -> tuple[Array, Array]:
+    """Ranks (B,) among all items but padding and (row, item), the true item kept;
+    and among how many."""
     others, width = item != true[row], scores.shape[1]  # (n,)
     cells = np.unique(row[others] * width + item[others])  # (m,), each once
     row, item = np.divmod(cells, width)
@@ -105,4 +111,4 @@ def _full_ranks(scores: Tensor, true: Array, row: Array, item: Array) -> Array:
     left_out = (scores[rows, items] < at[rows, 0]).long()  # (m,)
     worse.index_put_((rows,), -left_out, accumulate=True)
     candidates = width - 1 - np.bincount(row, minlength=len(true))  # (B,)
-    return candidates - worse.cpu().numpy()
+    return candidates - worse.cpu().numpy(), candidates

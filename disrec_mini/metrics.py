@@ -76,7 +76,9 @@ class Metrics(Mapping[str, float]):
 
     ranks, users : (n_evaluated,) int64, aligned. warm : (n_evaluated,) bool, True where
     the true item occurs in training. negatives_sha256 : of the candidate lists
-    ("" for the full protocol).
+    ("" for the full protocol). candidates : (n_evaluated,) int64, how many items were
+    ranked, the true one among them: where k reaches them, Recall@k is 1 whatever the
+    model says.
     """
 
     protocol: str
@@ -85,6 +87,7 @@ class Metrics(Mapping[str, float]):
     users: Array
     warm: Array
     negatives_sha256: str = ""
+    candidates: Array = field(default_factory=lambda: np.zeros(0, np.int64))
     values_: dict[str, float] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -115,11 +118,14 @@ class Metrics(Mapping[str, float]):
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for result files."""
+        mean = float(self.candidates.mean()) if len(self.candidates) else float("nan")
         return {
             **self.values_,
             "warm": self.warm_items(),
             "warm_share": self.warm_share,
             "n_users": len(self.ranks),
+            "candidates_mean": mean,
+            "candidates_least": int(self.candidates.min(initial=2**62) % 2**62),
         }
 
     def __repr__(self) -> str:

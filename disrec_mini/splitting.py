@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from disrec_mini.checks import check_choice, check_held_out, check_share, check_whole
+from disrec_mini import checks
+from disrec_mini.checks import check_held_out
 from disrec_mini.errors import DisrecError
 from disrec_mini.interactions import Interactions
 
@@ -96,13 +97,13 @@ def corrupt(interactions: Interactions, rate: float, seed: int) -> Interactions:
     n_items - 1 items. Everything else stays. Source: the paper, Figure 4, where the
     training part is corrupted and the test part is not: pass `split.train`.
     """
-    check_share(rate, "rate", " (0.1 replaces 10 %)")
+    checks.check_share(rate, "rate", " (0.1 replaces 10 %)")
     if rate > 0 and interactions.n_items < 2:
         raise DisrecError(
             "Corrupting needs at least 2 items: with n_items = 1 there is no "
             "different item to put in."
         )
-    rng = np.random.default_rng(check_whole(seed, "seed", 0))
+    rng = np.random.default_rng(checks.check_whole(seed, "seed", 0))
     n = interactions.n_clicks
     where = rng.choice(n, size=round(rate * n), replace=False)
     items = interactions.items.copy()
@@ -113,7 +114,8 @@ def corrupt(interactions: Interactions, rate: float, seed: int) -> Interactions:
 
 def held_out(split: Split, on: str) -> Array:
     """(n_users,) ids of the clicks to find on "valid" or "test"; 0: none."""
-    check_choice(on, "on", ("valid", "test"))
+    checks.check_is(split, Split, "split", "leave_one_out(interactions)")
+    checks.check_choice(on, "on", ("valid", "test"))
     return split.valid_items if on == "valid" else split.test_items
 
 

@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import json
 import math
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -261,6 +262,48 @@ def test_a_score_that_is_no_number_is_a_sentence(protocol: str) -> None:
         model.rows[3] = math.inf
     with pytest.raises(dm.DisrecError, match="the model: rows holds NaN or infinity"):
         dm.evaluate(model, split, protocol)
+
+
+@pytest.mark.parametrize("protocol", ["sampled", "full"])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda x: x.numpy(), r"torch tensor, not numpy.ndarray: wrap"),
+        (lambda x: x.tolist(), r"torch tensor, not builtins.list\."),
+        (lambda x: x.long(), r"floating-point numbers, not int64: add \.float"),
+        (lambda x: x > 0, r"floating-point numbers, not bool: add \.float"),
+        (lambda x: x[:, 1:], r"26\) scores .* not \(\d+, 25\): put a column for the"),
+        (lambda x: x[:, :9], r"26\) scores .* not \(\d+, 9\)\."),
+        (lambda x: torch.cat([x, x[:, :1]], 1), r"not \(\d+, 27\)\."),
+        (lambda x: x[0], r"not \(26,\)\."),
+        (lambda x: x[:1], r"not \(1, 26\)\."),
+        (lambda x: x[:, None], r"not \(\d+, 1, 26\)\."),
+        (lambda x: None, r"not builtins.NoneType\."),
+    ],
+)
+def test_a_scorer_of_ones_own_returns_what_is_ranked(
+    protocol: str, change: Callable, said: str
+) -> None:
+    split = dm.leave_one_out(random_clicks(5))
+
+    class Odd(LoopScorer):
+        def score(self, *args, **rest):  # type: ignore[no-untyped-def]
+            return change(super().score(*args, **rest))
+
+    class OddLists(LoopScorer):
+        def score_candidates(self, items, lengths, lists, users):  # type: ignore[no-untyped-def]
+            return change(torch.zeros(lists.shape))
+
+    with pytest.raises(dm.DisrecError, match="^score must return .*" + said):
+        dm.evaluate(Odd(), split, protocol)
+    if protocol == "full":
+        with pytest.raises(dm.DisrecError, match="^score must return .*" + said):
+            evaluation.top_k(Odd(), split)
+    else:
+        with pytest.raises(dm.DisrecError, match=r"^score_candidates must return"):
+            dm.evaluate(OddLists(), split)
+        half = dm.evaluate(LoopScorer(), split)
+        assert half["mrr"] > 0
 
 
 def test_repeated_items_stay_candidates() -> None:
@@ -527,6 +570,41 @@ def test_warm_items_equal_the_loop() -> None:
     assert 0 < len(warm) < len(found.ranks)
     assert found.warm_share == len(warm) / len(found.ranks)
     assert found.warm_items() == evaluation.metrics(np.array(warm))
+
+
+@pytest.mark.parametrize("protocol", ["sampled", "full"])
+@pytest.mark.parametrize("on", ["valid", "test"])
+def test_metrics_know_how_many_were_ranked(protocol: str, on: str) -> None:
+    data = random_clicks(2)
+    split = dm.leave_one_out(data)
+    negatives = evaluation.draw_negatives(split, on, n=12)
+    found = dm.evaluate(LoopScorer(), split, protocol, on, negatives=negatives)
+    loop = slow_protocol(LoopScorer(), data, protocol, on, negatives)
+    sizes = [size for _, _, size in loop.values()]
+    assert found.candidates.tolist() == sizes
+    assert found.as_dict()["candidates_mean"] == pytest.approx(np.mean(sizes))
+    assert found.as_dict()["candidates_least"] == min(sizes)
+
+
+def test_lists_that_cannot_fail_are_warned_of() -> None:
+    """Of 4 items one is true: 3 rivals, and Recall@10 is 1 for any model."""
+    rows = [[1, 2, 3], [2, 3, 4], [3, 4, 1], [4, 1, 2]]
+    split = dm.leave_one_out(dm.Interactions.from_sequences(rows, 4))
+
+    class Worst(LoopScorer):
+        def one(self, clicks: list[int], user: int) -> np.ndarray:
+            return np.zeros(5)
+
+    for protocol, least in (("sampled", 2), ("full", 3)):
+        with pytest.warns(UserWarning, match=f"only {least} items are ranked") as seen:
+            found = dm.evaluate(Worst(), split, protocol)
+        assert seen[0].filename == __file__  # where it was asked for
+        assert found["recall@10"] == 1
+    enough = dm.leave_one_out(random_clicks(2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = dm.evaluate(LoopScorer(), enough, "full")
+        assert found.candidates.min() > 10
 
 
 def test_as_dict_goes_through_json() -> None:
