@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from disrec_mini import checks
 from disrec_mini.candidates import Scorer, scored_batches
 from disrec_mini.errors import DisrecError
 from disrec_mini.metrics import Array, Metrics, per_user
-from disrec_mini.splitting import Histories, Split
+from disrec_mini.splitting import Histories, Split, held_out
 
 # -- comparison ------------------------------------------------------------------------
 
@@ -32,6 +33,8 @@ def compare(
 
     This interval is about users only; the spread over training seeds is another.
     """
+    for name, x in (("a", a), ("b", b)):
+        checks.check_is(x, Metrics, name, "what `evaluate` returns")
     if not np.array_equal(a.users, b.users) or (a.protocol, a.on) != (b.protocol, b.on):
         raise DisrecError(
             "compare needs the same users, protocol and part of the data."
@@ -54,7 +57,11 @@ def bootstrap(
     much cheaper. More than `bins` distinct values are first averaged in `bins` groups
     of neighbours.
     """
-    distinct, counts = np.unique(np.asarray(values, np.float64), return_counts=True)
+    checks.check_whole(draws, "draws", 1)
+    checks.check_whole(bins, "bins", 1)
+    checks.check_whole(seed, "seed", 0)
+    values = checks.check_values(values)
+    distinct, counts = np.unique(values, return_counts=True)
     if len(distinct) > bins:
         group = np.arange(len(distinct)) * bins // len(distinct)
         total = np.bincount(group, distinct * counts)
@@ -77,12 +84,18 @@ def top_k(
     users: Array | None = None,
     exclude_seen: bool = True,
 ) -> Array:
-    """(n, k) the items each user would be shown, best first, without what they saw."""
-    asked = np.arange(split.n_users) if users is None else users
-    if on == "test":
-        asked = asked[split.valid_items[asked] > 0]
-    asked = asked[split.train.lengths[asked] + (on == "test") > 0]
-    best = np.zeros((len(asked), k), np.int64)
+    """(n, k) the items each user would be shown, best first, without what they saw.
+
+    A row for every user asked for, numbers or a mask: all 0 for those without a click
+    to read (on "valid") or a validation click (on "test").
+    """
+    held_out(split, on)  # complains of both
+    checks.check_knows(model, split)
+    k = checks.check_whole(k, "k", 1)
+    everyone = checks.check_users(users, split.n_users)
+    can = (split.valid_items if on == "test" else split.train.lengths)[everyone] > 0
+    place = np.flatnonzero(can)  # (n_asked,)
+    asked, best = everyone[place], np.zeros((len(everyone), k), np.int64)
     for rows, scores in scored_batches(model, split, on, asked):
         row, item = Histories(split, on).seen(asked[rows])
         scores = scores.clone()
@@ -91,7 +104,7 @@ def top_k(
             scores[torch.from_numpy(row), torch.from_numpy(item)] = -torch.inf
         top = scores.topk(min(k, scores.shape[1]), 1)
         shown = top.indices.masked_fill(top.values == -torch.inf, 0)
-        best[rows, : shown.shape[1]] = shown.cpu().numpy()
+        best[place[rows], : shown.shape[1]] = shown.cpu().numpy()
     return best
 
 
@@ -115,18 +128,18 @@ def diversity(
     share of a list in its largest label; distance (with vectors): mean over lists of
     1 - cosine over all pairs of different places.
     """
-    lists = np.asarray(lists)
+    lists, labels, vectors = checks.check_lists(lists, n_items, labels, vectors)
     filled = lists > 0
     result = {"coverage": len(np.unique(lists[filled])) / n_items}
     size = filled.sum(1)
     if labels is not None:
-        label = np.asarray(labels)[lists]  # (n, k)
+        label = labels[lists]  # (n, k)
         same = (label[:, :, None] == label[:, None, :]) & filled[:, None, :]
         largest = np.where(filled, same.sum(2), 0).max(1)
         result["largest_share"] = float((largest[size > 0] / size[size > 0]).mean())
     if vectors is not None:
         norm = np.linalg.norm(vectors, axis=1, keepdims=True)
-        unit = np.asarray(vectors) / np.where(norm > 0, norm, 1)
+        unit = vectors / np.where(norm > 0, norm, 1)
         total = (unit[lists] * filled[:, :, None]).sum(1)  # (n, D)
         several = size > 1
         own = (np.square(unit[lists]).sum(2) * filled).sum(1)
@@ -152,6 +165,7 @@ def agreement(truth: Array, found: Array) -> dict[str, Any]:
     >>> found["nmi"], found["purity"], found["confusion"]
     (1.0, 1.0, [[0, 2], [2, 0]])
     """
+    checks.check_labels(truth, found)
     rows, columns = (np.unique(x, return_inverse=True)[1] for x in (truth, found))
     confusion = np.zeros((rows.max() + 1, columns.max() + 1), np.int64)
     np.add.at(confusion, (rows, columns), 1)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from disrec_mini.checks import check_scores
+from disrec_mini.checks import check_scores, check_split, check_whole
 from disrec_mini.recommender import CELLS, evaluation_mode, model_device, products
 from disrec_mini.splitting import Histories, Split, held_out
 
@@ -34,6 +34,7 @@ def draw_negatives(
     (n_users, n) int64, the same for every model with the same seed.
     """
     users = np.flatnonzero(held_out(split, on))
+    n, seed = check_whole(n, "n", 1), check_whole(seed, "seed", 0)
     rng = np.random.default_rng([seed, ("valid", "test").index(on)])
     popularity = split.counts().astype(np.float64)
     own = _own_items(split)
@@ -98,7 +99,8 @@ def _finish_row(
 
 def some_users(split: Split, n: int) -> Array:
     """At most n users who have a validation click, the same every time."""
-    users = np.flatnonzero(split.valid_items)
+    check_split(split)
+    n, users = check_whole(n, "n", 0), np.flatnonzero(split.valid_items)
     few = np.random.default_rng(0).choice(users, min(n, len(users)), replace=False)
     return np.sort(few)
 

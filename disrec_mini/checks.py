@@ -2,9 +2,10 @@
 
 import difflib
 import operator
+import os
 import sys
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
@@ -228,11 +229,279 @@ def choose_device(name: str) -> "torch.device":
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
-        return torch.zeros(0, device=name).device
-    except (RuntimeError, AssertionError):
+        return torch.zeros(0, device=torch.device(name)).device
+    except (RuntimeError, AssertionError, TypeError):
         raise DisrecError(
             f"device {name!r} is not available here: try 'auto' or 'cpu'."
         ) from None
+
+
+CLICKS = "clicks, from read_interactions or Interactions.from_sequences"
+
+
+def check_sequences(sequences: Any) -> list[list[Any]]:
+    """A list of each user's clicks, in order, or a sentence."""
+
+    def refuse(value: Any, name: str, least: str) -> None:
+        if isinstance(value, str | bytes | Mapping | set | frozenset):
+            raise DisrecError(
+                f"{name} must be {least}, not of type {type(value).__name__}: users "
+                "count from 0 and clicks stand in order."
+            )
+        if not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
+            raise DisrecError(f"{name} must be {least}, not {value!r}.")
+
+    refuse(sequences, "sequences", "one list of item ids for each user")
+    lists = []
+    for user, row in enumerate(sequences):
+        refuse(row, f"user {user}", "a list of item ids")
+        lists.append(list(row))
+    return lists
+
+
+def check_who(users: Any, n: int) -> np.ndarray | None:
+    """The numbers (n,) of the users of n sequences, None as it is, or a sentence."""
+    if users is None:
+        return None
+    try:
+        who = np.atleast_1d(users)
+    except ValueError:  # rows of unequal length
+        who = np.zeros(n)
+    if who.ndim != 1 or who.dtype.kind not in "iu":
+        raise DisrecError(f"users must be whole numbers from 0, not {users!r}.")
+    if len(who) != n:
+        raise DisrecError(f"{n} sequences need as many users.")
+    if who.min(initial=0) < 0:
+        raise DisrecIndexError(f"There is no user {who.min()}: users count from 0.")
+    return who.astype(np.int64)
+
+
+# -- learning --------------------------------------------------------------------------
+
+
+def check_split(split: Any) -> None:
+    """Training clicks and held-out ones, or a sentence."""
+    if not hasattr(split, "valid_items") or isinstance(split, type):
+        name = type(split).__name__
+        advice = "leave_one_out(interactions) makes one"
+        raise DisrecError(f"split must be a Split, not {name}: {advice}.")
+
+
+def check_fit(
+    model: Any,
+    split: Any,
+    objective: Any,
+    patience: Any,
+    minutes: Any,
+    out: Any,
+    resume: Any,
+    on_epoch: Any,
+) -> None:
+    """What `fit` is given is of the right kind, or a sentence."""
+    if isinstance(model, type) or not callable(getattr(model, "objective", None)):
+        name = model.__name__ if isinstance(model, type) else type(model).__name__
+        raise DisrecError(
+            f"model must be a Recommender made from its settings, not {name}."
+        )
+    check_split(split)
+    check_same_items(model.n_items, split.n_items)
+    parts = ("steps", "loss", "optimizer")
+    if objective is not None and not all(hasattr(objective, x) for x in parts):
+        name = type(objective).__name__
+        raise DisrecError(f"objective must be an Objective or None, not {name}.")
+    if not isinstance(patience, int | np.integer | None) or patience is True:
+        raise DisrecError(f"patience must be a whole number or None, not {patience!r}.")
+    check_minutes(minutes)
+    if not isinstance(out, str | os.PathLike | None) or out == "":
+        raise DisrecError(f"out must be a folder's name or None, not {out!r}.")
+    check_choice(resume, "resume", (True, False))
+    if resume and out is None:
+        raise DisrecError("resume needs `out`, the folder of the run.")
+    if on_epoch is not None and not callable(on_epoch):
+        raise DisrecError(f"on_epoch must be a function or None, not {on_epoch!r}.")
+
+
+def check_temperature(temperature: Any) -> None:
+    """None or a positive number, or a sentence."""
+    if temperature is not None and not (is_number(temperature) and temperature > 0):
+        raise DisrecError(
+            f"temperature must be a number above 0, or None for sqrt(D), not "
+            f"{temperature!r}."
+        )
+
+
+def _check_vectors(x: Any, name: str, letters: str) -> None:
+    if not hasattr(x, "is_floating_point"):
+        kind = type(x).__name__
+        raise DisrecError(f"{name} must be a tensor ({letters}), not {kind}.")
+    if x.ndim != 1 + letters.count(",") or not x.is_floating_point():
+        kind = str(x.dtype).removeprefix("torch.")
+        raise DisrecError(
+            f"{name} must be ({letters}) floating-point numbers, not {kind} of shape "
+            f"{tuple(x.shape)}."
+        )
+
+
+def _check_shape(x: "Tensor", name: str, shape: tuple[int, ...], why: str) -> None:
+    if tuple(x.shape) != shape:
+        found = tuple(x.shape)
+        raise DisrecError(f"{name} must have the shape {shape}{why}, not {found}.")
+
+
+def check_pairs(
+    phi: Any, targets: Any, ids: Any, log_q: Any, temperature: Any, negatives: Any
+) -> None:
+    """What `seq2item_loss` is given fits together, or a sentence."""
+    _check_vectors(phi, "phi", "B, K, D")
+    _check_vectors(targets, "targets", "B, D")
+    n, _, dim = phi.shape
+    _check_shape(targets, "targets", (n, dim), ", one for each row of phi")
+    check_temperature(temperature)
+    if ids is not None:
+        if getattr(ids, "ndim", 0) != 1 or ids.is_floating_point():
+            raise DisrecError("target_ids must be a (B,) tensor of whole numbers.")
+        _check_shape(ids, "target_ids", (n,), ", one for each row of phi")
+    if log_q is not None and negatives is None:
+        _check_vectors(log_q, "log_q", "B")
+        _check_shape(log_q, "log_q", (n,), ", one for each row of phi")
+
+
+def check_sequences_of(past: Any, future: Any, temperature: Any) -> None:
+    """What `seq2seq_loss` is given fits together, or a sentence."""
+    _check_vectors(past, "past", "B, K, D")
+    _check_vectors(future, "future", "B, K, D")
+    _check_shape(future, "future", tuple(past.shape), ", as past")
+    check_temperature(temperature)
+
+
+# -- ranks, lists ----------------------------------------------------------------------
+
+
+def check_targets(scores: Any, target: Any) -> "tuple[Tensor, Tensor]":
+    """Scores (B, C) and a column of each row, (B,), as tensors, or a sentence."""
+    import torch
+
+    try:
+        scores = torch.as_tensor(scores)
+        column = torch.as_tensor(target, device=scores.device)  # (B,)
+    except (TypeError, ValueError, RuntimeError):
+        raise DisrecError("ranks needs arrays or tensors of numbers.") from None
+    if scores.ndim != 2 or column.shape != scores.shape[:1]:
+        raise DisrecError(
+            f"scores must be (B, C) and target_index (B,), not {tuple(scores.shape)} "
+            f"and {tuple(column.shape)}."
+        )
+    if column.is_floating_point() or column.dtype == torch.bool:
+        kind = str(column.dtype).removeprefix("torch.")
+        raise DisrecError(f"target_index must be whole numbers, columns, not {kind}.")
+    least, most = column.aminmax() if column.numel() else (0, -1)
+    if least < 0 or most >= scores.shape[1]:
+        wrong = int(least if least < 0 else most)
+        raise DisrecError(
+            f"target_index {wrong} is no column: there are 0 to {scores.shape[1] - 1}."
+        )
+    return scores, column.long()
+
+
+def check_ranks(ranks: Any) -> np.ndarray:
+    """(n,) ranks as float64, whole and from 1, or a sentence."""
+    try:
+        rank = np.asarray(ranks, dtype=np.float64)
+    except (TypeError, ValueError):
+        sentence = f"ranks must be whole numbers from 1, not {ranks!r}."
+        raise DisrecError(sentence) from None
+    if rank.ndim != 1:
+        raise DisrecError(f"ranks must be (n,), one for each user, not {rank.shape}.")
+    wrong = rank[~((rank >= 1) & (rank == np.floor(rank)) & np.isfinite(rank))]
+    if len(wrong):
+        raise DisrecError(
+            f"ranks must be whole numbers from 1, the best, not {wrong[0]:g}."
+        )
+    return rank
+
+
+def check_cut_offs(ks: Any) -> Iterable[int]:
+    """Whole numbers of at least 1, or a sentence."""
+    if isinstance(ks, str) or not isinstance(ks, Iterable):
+        raise DisrecError(f"ks must be several cut-offs, such as (5, 10), not {ks!r}.")
+    return [check_whole(k, "a cut-off in ks", 1) for k in ks]
+
+
+def check_values(values: Any, name: str = "values") -> np.ndarray:
+    """(n,) finite numbers, at least one, or a sentence."""
+    try:
+        array = np.asarray(values, np.float64)
+    except (TypeError, ValueError):
+        raise DisrecError(f"{name} must be numbers, one a user.") from None
+    if array.ndim != 1 or not array.size:
+        raise DisrecError(
+            f"{name} must be (n,) numbers, one a user, not of shape {array.shape}."
+        )
+    if not np.isfinite(array).all():
+        raise DisrecError(f"{name} must be finite numbers, without NaN or infinity.")
+    return array
+
+
+def check_lists(
+    lists: Any, n_items: Any, labels: Any, vectors: Any
+) -> tuple[np.ndarray, Any, Any]:
+    """What `diversity` is given, as arrays that fit together, or a sentence."""
+    n_items = check_whole(n_items, "n_items", 1)
+    try:
+        lists = np.asarray(lists)
+    except ValueError:  # rows of unequal length
+        lists = np.zeros(0)
+    if lists.ndim != 2 or lists.dtype.kind not in "iu" or not lists.size:
+        raise DisrecError(
+            "lists must be an (n, k) array of item ids, 0 in empty places, not one of "
+            f"type {lists.dtype} and shape {lists.shape}."
+        )
+    least, most = int(lists.min()), int(lists.max())
+    _check_known(least, most, n_items, first=0)
+    sizes = (lists > 0).sum(1)
+    if labels is not None:
+        labels = np.asarray(labels)
+        _check_for_items(labels.ndim == 1 and len(labels) > most, "labels")
+        if not sizes.any():
+            raise DisrecError("every list is empty: there is no largest label.")
+    if vectors is not None:
+        vectors = np.asarray(vectors)
+        fits = vectors.ndim == 2 and len(vectors) > most and vectors.dtype.kind in "iuf"
+        _check_for_items(fits, "vectors")
+        if not np.isfinite(vectors).all():
+            raise DisrecError("vectors must be finite numbers.")
+        if not (sizes > 1).any():
+            raise DisrecError("a distance needs a list with 2 items or more.")
+    return lists, labels, vectors
+
+
+def _check_for_items(fits: bool, name: str) -> None:
+    if not fits:
+        what = "one label" if name == "labels" else "a row of numbers"
+        raise DisrecError(
+            f"{name} must hold {what} for each item, the first for padding."
+        )
+
+
+def check_labels(truth: Any, guess: Any) -> None:
+    """Two (n,) arrays of labels, not empty, or a sentence."""
+    shapes = []
+    for name, labels in (("truth", truth), ("found", guess)):
+        try:
+            array = np.asarray(labels)
+        except ValueError:  # rows of unequal length
+            array = np.zeros((0, 0))
+        if array.ndim != 1 or not array.size:
+            found = array.shape
+            raise DisrecError(f"{name} must be (n,) labels, not of shape {found}.")
+        if array.dtype.kind == "f" and np.isnan(array).any():
+            raise DisrecError(f"{name} holds NaN, which is no label.")
+        shapes.append(len(array))
+    if shapes[0] != shapes[1]:
+        raise DisrecError(
+            f"truth has {shapes[0]} labels and found {shapes[1]}: both must name the "
+            "same points."
+        )
 
 
 # -- evaluation ------------------------------------------------------------------------
@@ -254,9 +523,9 @@ def check_users(users: Any, n_users: int) -> np.ndarray:
     """Numbers (n,) of users, all for None; a mask (n_users,) works; or a sentence."""
     if users is None:
         return np.arange(n_users)
-    chosen = np.asarray(users) if hasattr(users, "__len__") else np.array(None)
-    if chosen.dtype.kind == "b" and chosen.shape == (n_users,):
-        return np.flatnonzero(chosen)
+    if getattr(users, "shape", None) == (n_users,):  # an array or a tensor
+        mask = np.asarray(users)
+        users = np.flatnonzero(mask) if mask.dtype.kind == "b" else mask
     chosen = int_array(users, "users")
     outside = chosen[(chosen < 0) | (chosen >= n_users)]
     if len(outside):
@@ -327,6 +596,15 @@ def warn_of_few(least: int, k: int) -> None:
         "ranked for one, the true item among them; look at mrr instead.",
         stacklevel=level,
     )
+
+
+def check_some(lists: Sequence[Sequence[int]]) -> None:
+    """Somebody is recommended something, or a sentence."""
+    if not any(lists):
+        raise DisrecError(
+            "nothing is left to recommend: every item was clicked or scored -inf; with "
+            "exclude_seen=False clicked items come back."
+        )
 
 
 # -- weights, scores -------------------------------------------------------------------
@@ -430,6 +708,9 @@ def check_same_items(of_model: int, of_data: int) -> None:
 
 def check_knows(model: Any, data: Any) -> None:
     """A model is asked for items, and users, that it knows, or a sentence."""
+    if isinstance(model, type) or not callable(getattr(model, "score", None)):
+        name = model.__name__ if isinstance(model, type) else type(model).__name__
+        raise DisrecError(f"model must be an object that has `score`, not {name}.")
     items = getattr(model, "n_items", data.n_items)
     if items < data.n_items:
         raise DisrecError(

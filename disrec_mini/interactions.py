@@ -19,6 +19,7 @@ from disrec_mini.checks import (
     check_length,
     check_names,
     check_offsets,
+    check_sequences,
     check_user,
     check_whole,
     int_array,
@@ -77,7 +78,8 @@ class Interactions:
         cls, sequences: Iterable[Iterable[int]], n_items: int | None = None
     ) -> "Interactions":
         """From one list of item ids per user; n_items defaults to the largest id."""
-        rows = [int_array(list(row), f"user {u}") for u, row in enumerate(sequences)]
+        lists = check_sequences(sequences)
+        rows = [int_array(row, f"user {u}") for u, row in enumerate(lists)]
         items = np.concatenate(rows) if rows else np.zeros(0, np.int64)
         if n_items is None and len(items) == 0:
             raise DisrecError(

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from disrec_mini import checks
 from disrec_mini.encoder import attention_bias
 from disrec_mini.settings import DisRecConfig
 
@@ -70,6 +71,7 @@ def seq2item_loss(
     >>> seq2item_loss(phi, targets=phi[:, 0], temperature=1.0)  # ln(1 + 1/e) each
     tensor([0.3133, 0.3133])
     """
+    checks.check_pairs(phi, targets, target_ids, log_q, temperature, negatives)
     n_pairs, n_intents, dim = phi.shape
     scale = math.sqrt(dim) if temperature is None else temperature
     if negatives is not None:
@@ -133,6 +135,7 @@ def seq2seq_loss(
     -------
     (B, K) losses.
     """
+    checks.check_sequences_of(past, future, temperature)
     rows = torch.arange(past.shape[0] * past.shape[1], device=past.device)
     return _seq2seq_rows(past, future, rows, temperature).view(past.shape[:2])
 
@@ -153,6 +156,7 @@ def confident_mask(loss: Tensor, keep: float) -> Tensor:
     tensor([[ True, False],
             [False,  True]])
     """
+    checks.check_share(keep, "keep")
     n_kept = math.ceil(keep * loss.numel() - 1e-9)
     if n_kept <= 0:
         return torch.zeros_like(loss, dtype=torch.bool)

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
+from disrec_mini.checks import check_cut_offs, check_ranks, check_targets
 from disrec_mini.errors import DisrecError
 
 Array = np.ndarray
@@ -29,11 +29,11 @@ def ranks(scores: Tensor | Array, target_index: Tensor | Array) -> Tensor:
     -------
     (B,) int64, 1 = best, C = worst.
 
+    >>> import torch
     >>> ranks(torch.tensor([[0.9, 0.5, 0.7], [0.2, 0.2, 0.1]]), torch.tensor([2, 0]))
     tensor([2, 2])
     """
-    scores = torch.as_tensor(scores)
-    column = torch.as_tensor(target_index, device=scores.device).long()  # (B,)
+    scores, column = check_targets(scores, target_index)  # (B, C), (B,)
     true = scores.gather(1, column[:, None])  # (B, 1)
     worse = scores < true  # False wherever a NaN is
     return scores.shape[1] - worse.sum(1)  # (B,)
@@ -49,8 +49,8 @@ def metrics(ranks: Tensor | Array, ks: tuple[int, ...] = KS) -> dict[str, float]
     >>> found["ndcg@10"], found["mrr"]  # (1 + 1/2 + 0) / 3, (1 + 1/3 + 1/20) / 3
     (0.5, 0.461...)
     """
+    rank, ks = check_ranks(ranks), tuple(check_cut_offs(ks))
     names = [f"{name}@{k}" for name in ("recall", "ndcg") for k in ks] + ["mrr"]
-    rank = np.asarray(ranks)
     if rank.size == 0:
         return dict.fromkeys(names, float("nan"))
     return {name: float(per_user(rank, name).mean()) for name in names}
@@ -58,11 +58,11 @@ def metrics(ranks: Tensor | Array, ks: tuple[int, ...] = KS) -> dict[str, float]
 
 def per_user(ranks: Array, metric: str) -> Array:
     """(n,) values of one metric, such as "ndcg@10", for ranks (n,)."""
-    name, _, k = metric.partition("@")
-    rank = np.asarray(ranks, dtype=np.float64)
+    name, _, k = str(metric).partition("@")
+    rank = check_ranks(ranks)
     if metric == "mrr":
         return 1 / rank
-    if name not in ("recall", "ndcg") or not k.isdigit() or int(k) < 1:
+    if name not in ("recall", "ndcg") or not k.isdecimal() or int(k) < 1:
         raise DisrecError(
             f"unknown metric {metric!r}: use 'mrr', 'recall@k' or 'ndcg@k', k >= 1."
         )

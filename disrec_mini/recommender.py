@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -19,7 +18,9 @@ from disrec_mini.checks import (
     check_names,
     check_no_nan,
     check_rows,
+    check_some,
     check_weights,
+    check_who,
     check_whole,
     click_rows,
 )
@@ -241,7 +242,8 @@ class Recommender(nn.Module):
         ----------
         items : one sequence of item ids, oldest first, or a (B, T) array of several,
             right-padded with 0. Only the last max_len clicks are read.
-        k : how many; fewer come back when fewer items remain.
+        k : how many; fewer come back when fewer items remain, and for one of several
+            sequences none.
         exclude_seen : leave out the items of the sequence itself.
         users : one user or (B,) of them, for models that know them.
 
@@ -252,13 +254,11 @@ class Recommender(nn.Module):
         Raises
         ------
         DisrecError : no click, an unknown item, a k below 1, weights or scores that are
-            no numbers.
+            no numbers; nothing is left to recommend.
         """
         single, rows = click_rows(items, self.n_items)
         k = check_whole(k, "k", 1)
-        who = None if users is None else np.atleast_1d(users)
-        if who is not None and len(who) != len(rows):
-            raise DisrecError(f"{len(rows)} sequences need as many users.")
+        who = check_who(users, len(rows))
         answers: list[list[int]] = [[] for _ in rows]
         order = sorted(range(len(rows)), key=lambda n: len(rows[n]))
         chunk = max(1, min(256, CELLS // (self.n_items + 1)))
@@ -269,6 +269,7 @@ class Recommender(nn.Module):
                 best = self._best([rows[n] for n in some], k, exclude_seen, whose)
                 for n, found in zip(some, best, strict=True):
                     answers[n] = found
+        check_some(answers)
         return answers[0] if single else answers
 
     def _best(

@@ -94,8 +94,25 @@ def again(parent: type, name: str, default: Any, **about: Any) -> Any:
     return setting(**{**kept, **about}, default=default, kw_only=known.kw_only)
 
 
+class _Named(type):
+    """What all settings share: a wrong name is a sentence, as a wrong value is."""
+
+    def __call__(cls, *args: Any, **changes: Any) -> Any:
+        cls.known(changes)  # type: ignore[attr-defined]
+        try:
+            cls.__signature__.bind(*args, **changes)
+        except TypeError as error:
+            raise DisrecError(f"{cls.__name__}: {error}.") from None
+        return super().__call__(*args, **changes)
+
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        own = inspect.signature(cls.__init__)  # type: ignore[misc]
+        return own.replace(parameters=[*own.parameters.values()][1:])
+
+
 @dataclass(frozen=True)
-class Config:
+class Config(metaclass=_Named):
     """The settings of a model. Wrong values raise a sentence."""
 
     n_items: int = setting("M, number of items; ids are 1..M, 0 is padding", low=1)

@@ -77,6 +77,7 @@ def leave_one_out(interactions: Interactions) -> Split:
     >>> split.valid_items.tolist(), split.test_items.tolist()
     ([3, 0], [4, 0])
     """
+    checks.check_is(interactions, Interactions, "interactions", checks.CLICKS)
     lengths = interactions.lengths
     long_enough = lengths >= 3
     ends = interactions.offsets[1:]
@@ -97,6 +98,7 @@ def corrupt(interactions: Interactions, rate: float, seed: int) -> Interactions:
     n_items - 1 items. Everything else stays. Source: the paper, Figure 4, where the
     training part is corrupted and the test part is not: pass `split.train`.
     """
+    checks.check_is(interactions, Interactions, "interactions", checks.CLICKS)
     checks.check_share(rate, "rate", " (0.1 replaces 10 %)")
     if rate > 0 and interactions.n_items < 2:
         raise DisrecError(
@@ -114,7 +116,7 @@ def corrupt(interactions: Interactions, rate: float, seed: int) -> Interactions:
 
 def held_out(split: Split, on: str) -> Array:
     """(n_users,) ids of the clicks to find on "valid" or "test"; 0: none."""
-    checks.check_is(split, Split, "split", "leave_one_out(interactions)")
+    checks.check_split(split)
     checks.check_choice(on, "on", ("valid", "test"))
     return split.valid_items if on == "valid" else split.test_items
 

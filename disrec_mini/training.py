@@ -15,10 +15,10 @@ import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from disrec_mini import checkpoints, checks, processes
+from disrec_mini import checkpoints, processes
 from disrec_mini.candidates import draw_negatives, some_users
 from disrec_mini.checkpoints import State
-from disrec_mini.checks import check_choice, check_same_items, check_whole
+from disrec_mini.checks import check_choice, check_fit, check_whole
 from disrec_mini.checks import choose_device as choose_device
 from disrec_mini.dealing import deal, evaluate, pooled
 from disrec_mini.errors import DisrecError
@@ -112,8 +112,7 @@ def fit(
     DisrecError : data, arguments or a checkpoint that do not fit; a loss that is not
         finite, with the step and the cause; another process that has ended.
     """
-    check_same_items(model.n_items, split.n_items)
-    checks.check_minutes(minutes)
+    check_fit(model, split, objective, patience, minutes, out, resume, on_epoch)
     seed = check_whole(seed, "seed", 0)
     objective = objective or model.objective(split.train, seed)
     if getattr(objective, "model", model) is not model:

@@ -411,7 +411,8 @@ def test_recommend_gives_the_best_items() -> None:
                 assert ours == best_items(model, clicks, k, unseen)
     assert len(model.recommend(long, 99)) == N_ITEMS - 9
     assert len(model.recommend(long, 99, exclude_seen=False)) == N_ITEMS
-    assert model.recommend(range(1, N_ITEMS + 1), 5) == []
+    with pytest.raises(dm.DisrecError, match="nothing is left to recommend"):
+        model.recommend(range(1, N_ITEMS + 1), 5)
     assert model.recommend(long) == model.recommend(long, 10)
     assert all(type(j) is int for j in model.recommend(long))
 

@@ -155,6 +155,15 @@ def test_lists_are_sorted_scores(
     assert several == alone
 
 
+def test_nothing_left_is_a_sentence(model: dm.Recommender) -> None:
+    clicks = np.arange(1, 31)
+    with pytest.raises(dm.DisrecError, match="nothing is left to recommend"):
+        model.recommend(clicks, users=0)
+    assert len(model.recommend(clicks, 40, exclude_seen=False, users=0)) == 30
+    both = np.stack([clicks, [1, *[0] * 29]])
+    assert [len(row) for row in model.recommend(both, 40, users=[0, 1])] == [0, 29]
+
+
 def test_bad_clicks_are_a_sentence(model: dm.Recommender, padded: Any) -> None:
     for rows, said in (([[31]], "item 31 is unknown"), ([[1] * 11], "longer than")):
         if model.max_len is None and said == "longer than":
