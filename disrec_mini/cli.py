@@ -12,7 +12,8 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -417,15 +418,28 @@ def _new_folder(data: str) -> Path:
     return folder
 
 
-def _data(name: str, format: str = "auto") -> "Interactions":
-    """A data set by name, or a file."""
-    from disrec_mini.datasets import dataset_names, load_dataset
-    from disrec_mini.reading import read_interactions
+def _is_file(name: str) -> bool:
+    """Not the name of a data set."""
+    from disrec_mini.datasets import dataset_names
 
     looks_like_a_file = Path(name).suffix != "" or len(Path(name).parts) > 1
-    if name in dataset_names() or not (Path(name).exists() or looks_like_a_file):
+    there = Path(name).exists() or looks_like_a_file
+    return name not in dataset_names() and there
+
+
+def _data(name: str, format: str = "auto") -> "Interactions":
+    """A data set by name, or a file; a warning about it is one line."""
+    from disrec_mini.datasets import load_dataset
+    from disrec_mini.reading import read_interactions
+
+    if not _is_file(name):
         return load_dataset(name)
-    return read_interactions(name, format)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        data = read_interactions(name, format)
+    for warning in warned:
+        _say(f"{name}: {warning.message}.")
+    return data
 
 
 # -- evaluate --------------------------------------------------------------------------
@@ -456,40 +470,62 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
 
 
 def _evaluate(options: argparse.Namespace, words: list[str]) -> int:
-    data, model = _model_and_data(options)
+    data, model, known = _model_and_data(options)
     from disrec_mini import runs
     from disrec_mini.splitting import leave_one_out
 
     protocols = (
         ("sampled", "full") if options.protocol == "both" else (options.protocol,)
     )
-    metrics = runs.measure(model, leave_one_out(data), (options.on,), protocols)
+    metrics = runs.measure(model, leave_one_out(known(data)), (options.on,), protocols)
     _print_table(runs.as_result(metrics))
     return 0
 
 
 def _model_and_data(
     options: argparse.Namespace,
-) -> tuple["Interactions", "Recommender"]:
-    """The model of --model, and the data of --data or of the run's run.json."""
+) -> tuple["Interactions", "Recommender", Callable[["Interactions"], "Interactions"]]:
+    """The model of --model, the data of --data or of the run's run.json, and what
+    gives a file's items the model's numbers."""
     if not options.model.exists():
         raise DisrecError(
             f"{options.model} does not exist: give a run's folder or file."
         )
-    folder = options.model if options.model.is_dir() else options.model.parent
     name, format = options.data, getattr(options, "format", "auto")
     if name is None:
         try:
-            run = _read_run(folder)
+            run = _read_run(_folder(options))
         except DisrecError as error:
             raise DisrecError(
                 f"--data is needed to know what the model is for: {error}"
             ) from None
         name, format = run["data"], run["format"]
     data = _data(name, format)
+    from disrec_mini.ids import as_known
     from disrec_mini.recommender import Recommender
 
-    return data, Recommender.load(options.model)
+    model = Recommender.load(options.model)
+
+    def known(clicks: "Interactions") -> "Interactions":
+        if not _is_file(name):  # a named set has its numbers
+            return clicks
+        by_id = _by_id(options, model)
+        return as_known(clicks, model.item_names, model.n_items, by_id)
+
+    return data, model, known
+
+
+def _folder(options: argparse.Namespace) -> Path:
+    """The run of --model."""
+    path: Path = options.model
+    return path if path.is_dir() else path.parent
+
+
+def _by_id(options: argparse.Namespace, model: "Recommender") -> bool:
+    """Whether the model's item names are the ids of a file, not titles."""
+    from disrec_mini.ids import are_ids
+
+    return are_ids(model.item_names)
 
 
 # -- recommend -------------------------------------------------------------------------
@@ -500,7 +536,7 @@ def _add_recommend(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", type=Path, required=True, help="folder or model.pt")
     who = parser.add_mutually_exclusive_group(required=True)
     who.add_argument("--user", help="a user of the data, as the file names them")
-    who.add_argument("--items", type=int, nargs="+", help="clicks, oldest first")
+    who.add_argument("--items", nargs="+", help="clicks, oldest first")
     who.add_argument("--all", action="store_true", help="every user: a table")
     parser.add_argument("--data", metavar="NAME_OR_FILE", help="with --user")
     parser.add_argument("--format", choices=["auto", *FORMATS], default="auto")
@@ -516,18 +552,24 @@ def _recommend(options: argparse.Namespace, words: list[str]) -> int:
     if options.all:
         return _recommend_all(options)
     if options.items is not None:
+        from disrec_mini.ids import look_up, numbers_of
         from disrec_mini.recommender import Recommender
 
-        user, clicks, model = None, options.items, Recommender.load(options.model)
+        model = Recommender.load(options.model)
+        by_id = _by_id(options, model)
+        numbers = numbers_of(model.item_names, model.n_items, by_id)
+        user, clicks = None, look_up(options.items, numbers)
     else:
-        data, model = _model_and_data(options)
-        user = _user(data, options.user)
-        clicks = data[user].tolist()
+        data, model, known = _model_and_data(options)
+        by_id, user = _by_id(options, model), _user(data, options.user)
+        clicks = known(data.select([user]))[0].tolist()
     names = model.item_names
     best = model.recommend(clicks, options.k, users=user)
     for place, item in enumerate(best, start=1):
         assert isinstance(item, int)  # one sequence, so one list of ids
-        print(f"{place:3d}  {item:7d}  {names[item] if names else ''}".rstrip())
+        name = names[item] if names else ""
+        shown = f"{name:>7}" if names and by_id else f"{item:7d}  {name}"
+        print(f"{place:3d}  {shown}".rstrip())
     return 0
 
 
@@ -539,7 +581,8 @@ def _recommend_all(options: argparse.Namespace) -> int:
     from disrec_mini.checks import check_knows
     from disrec_mini.files import write_atomic
 
-    data, model = _model_and_data(options)
+    data, model, known = _model_and_data(options)
+    data = known(data)
     check_knows(model, data)
     names = data.user_names or range(1, data.n_users + 1)
 

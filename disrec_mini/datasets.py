@@ -28,7 +28,8 @@ from disrec_mini.checks import did_you_mean
 from disrec_mini.errors import DisrecError
 from disrec_mini.files import write_atomic
 from disrec_mini.interactions import Interactions
-from disrec_mini.reading import read_interactions
+from disrec_mini.orders import scrambled
+from disrec_mini.reading import read_rows
 
 Facts = dict[int, tuple[str, tuple[str, ...]]]  # published item id -> title, genres
 
@@ -419,7 +420,7 @@ def from_ratings(
     """
     if len(users) == 0:
         raise ValueError("no ratings are left")
-    tie = _scrambled(users, items) if mix_ties else np.arange(len(users))
+    tie = scrambled(users, items) if mix_ties else np.arange(len(users))
     order = np.lexsort((tie, times, users))
     published, item_of_click = np.unique(items, return_inverse=True)
     names, lengths = np.unique(users, return_counts=True)
@@ -432,16 +433,6 @@ def from_ratings(
         user_names=[str(name) for name in names.tolist()] if named_users else None,
         item_categories=[(), *(genres for _, genres in known)],
     )
-
-
-def _scrambled(users: np.ndarray, items: np.ndarray) -> np.ndarray:
-    """(n,) uint64 that look drawn at random: the mixing of splitmix64 (Steele, Lea and
-    Flood, OOPSLA 2014) of each (user, item)."""
-    x = users.astype(np.uint64) << np.uint64(32) ^ items.astype(np.uint64)
-    x += np.uint64(0x9E3779B97F4A7C15)  # wraps around
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
 
 
 def _member(
@@ -499,7 +490,7 @@ _KANG = (
 
 def _text(path: str, sha256: str, format: str) -> tuple[Source, ...]:
     def read(file: Path) -> Interactions:
-        return read_interactions(file, format)
+        return read_rows(file, format)
 
     file = path.rpartition("/")[2]
     return (Source(f"{_GITHUB}/{path}", file, f"sha256:{sha256}", read),)

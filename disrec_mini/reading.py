@@ -8,14 +8,15 @@ import numpy as np
 
 from disrec_mini.errors import DisrecError
 from disrec_mini.files import read_text
+from disrec_mini.ids import numbered
 from disrec_mini.interactions import Interactions
+from disrec_mini.orders import warn_if_sorted
 
 FORMATS = {
     "pairs": "`user item` on every line",
     "user-first": "`user item item ...` on every line",
     "items-only": "`item item ...` on every line",
 }
-LARGEST_ID = 50_000_000
 
 
 def read_interactions(
@@ -34,50 +35,68 @@ def read_interactions(
     Returns
     -------
     Interactions
-        Item ids as in the file, n_items the largest of them. Users in order of first
-        appearance, their numbers in the file as `user_names`. Empty lines are skipped.
+        Items numbered from 1 in the order of their ids in the file, which are
+        `item_names`; ids that are 1 to M already stay, without names. Users in order
+        of first appearance, their numbers in the file as `user_names`. Empty lines are
+        skipped. Pairs that seem sorted by item are warned about.
 
     Raises
     ------
     DisrecError : naming the file, the line and what was expected.
     """
+    ids, offsets, users, format = _read(path, format)
+    if format == "pairs":
+        warn_if_sorted(ids, offsets)
+    items, n_items, names = numbered(ids)
+    return Interactions(items, offsets, n_items, names, users)
+
+
+def read_rows(path: str | os.PathLike[str], format: str = "auto") -> Interactions:
+    """The same for a published set, whose ids are rows already: n_items is the largest,
+    an item may have no click, and 0 is none."""
+    ids, offsets, users, _ = _read(path, format)
+    return Interactions(ids, offsets, max(1, int(ids.max())), None, users)
+
+
+def _read(
+    path: str | os.PathLike[str], format: str
+) -> tuple[np.ndarray, np.ndarray, list[str] | None, str]:
+    """Ids of the clicks, offsets, names of the users if there are, and the format."""
     if format not in ("auto", *FORMATS):
         known = "; ".join(f'"{name}": {what}' for name, what in FORMATS.items())
         raise DisrecError(f'Unknown format {format!r}: use "auto" or one of {known}.')
     table = _Table(Path(path))
     if format == "auto":
         format = "pairs" if (table.columns == 2).all() else "user-first"
+        table.check_no_ratings()
     table.check_columns(format)
     if format == "pairs":
-        return _from_pairs(table.values[0::2], table.values[1::2])
+        return (*_from_pairs(table.values[0::2], table.values[1::2]), format)
     starts = np.cumsum(table.columns) - table.columns
     if format == "items-only":
         offsets = np.concatenate([starts, [len(table.values)]])
-        return Interactions(table.values, offsets, int(table.values.max()))
+        return table.values, offsets, None, format
     table.check_unique_users(starts)
     is_item = np.ones(len(table.values), bool)
     is_item[starts] = False
-    items = table.values[is_item]
-    return Interactions(
-        items,
-        np.concatenate([[0], np.cumsum(table.columns - 1)]),
-        int(items.max()),
-        user_names=[str(user) for user in table.values[starts].tolist()],
-    )
+    offsets = np.concatenate([[0], np.cumsum(table.columns - 1)])
+    users = [str(user) for user in table.values[starts].tolist()]
+    return table.values[is_item], offsets, users, format
 
 
-def _from_pairs(users: np.ndarray, items: np.ndarray) -> Interactions:
+def _from_pairs(
+    users: np.ndarray, items: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Group clicks by user, users and their clicks in order of appearance."""
     names, first, inverse = np.unique(users, return_index=True, return_inverse=True)
     by_appearance = np.argsort(first)
     rank = np.empty_like(by_appearance)
     rank[by_appearance] = np.arange(len(rank))
     user_of_click = rank[inverse]
-    return Interactions(
+    return (
         items[np.argsort(user_of_click, kind="stable")],
         np.concatenate([[0], np.cumsum(np.bincount(user_of_click))]),
-        int(items.max()),
-        user_names=[str(name) for name in names[by_appearance].tolist()],
+        [str(name) for name in names[by_appearance].tolist()],
     )
 
 
@@ -93,7 +112,8 @@ class _Table:
         wrong = np.flatnonzero(kinds == 2)
         if len(wrong):
             line = self.text.count(b"\n", 0, int(wrong[0])) + 1
-            self.fail(line, "expected positive whole numbers separated by blanks")
+            hint = " (tables with columns: read_events)" if line == 1 else ""
+            self.fail(line, f"expected whole numbers separated by blanks{hint}")
         edges = np.diff(kinds == 1, prepend=False, append=False)
         starts, ends = np.flatnonzero(edges).reshape(-1, 2).T
         newlines = np.flatnonzero(np.frombuffer(self.text, np.uint8) == ord("\n"))
@@ -105,10 +125,6 @@ class _Table:
             self.fail(line_of[long[0]], "has a number of more than 18 digits")
         self.values = np.fromstring(self.text.decode("ascii"), np.int64, sep=" ")
         self.lines, self.columns = np.unique(line_of, return_counts=True)
-        zero = np.flatnonzero(self.values == 0)
-        if len(zero):
-            self.fail(line_of[zero[0]], "ids must be at least 1 (0 is padding)")
-        self.line_of = line_of
 
     def fail(self, line: int, sentence: str) -> NoReturn:
         text = self.text.split(b"\n")[line - 1].decode("utf-8", "replace").strip()
@@ -123,16 +139,21 @@ class _Table:
             hint = "" if format == "pairs" else ' (items alone: format="items-only")'
             sentence = f'format "{format}" expects {FORMATS[format]}{hint}'
             self.fail(int(self.lines[wrong.argmax()]), sentence)
-        is_item = np.ones(len(self.values), bool)
-        if format != "items-only":
-            is_item[np.cumsum(self.columns) - self.columns] = False
-        large = np.flatnonzero(is_item & (self.values > LARGEST_ID))
-        if len(large):
-            sentence = (
-                f"item {self.values[large[0]]} is above {LARGEST_ID:,}, too large to "
-                "be a row of a table: renumber the items from 1"
+
+    def check_no_ratings(self) -> None:
+        """Lines of three or four numbers, users again and again, are no sequences."""
+        n = int(self.columns[0])
+        if n not in (3, 4) or (self.columns != n).any():
+            return
+        if len(np.unique(self.values[::n])) < len(self.columns):
+            python, shell = (", time=3", " --time 3") if n == 4 else ("", "")
+            raise DisrecError(
+                f"{self.path} has {n} numbers on every line and users on several, as a "
+                "table of ratings: say which columns are meant by number, "
+                f"read_events(path, user=0, item=1, rating=2{python}) or on the "
+                f"command line --user 0 --item 1 --rating 2{shell}; if lines hold "
+                'items alone, pass format="items-only".'
             )
-            self.fail(int(self.line_of[large[0]]), sentence)
 
     def check_unique_users(self, starts: np.ndarray) -> None:
         users = self.values[starts]

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from disrec_mini.errors import DisrecError, DisrecIndexError
 from disrec_mini.files import write_atomic, write_json_atomic
 from disrec_mini.interactions import Interactions
-from disrec_mini.reading import read_interactions
+from disrec_mini.reading import read_interactions, read_rows
 from disrec_mini.splitting import Split, corrupt, leave_one_out
 
 sequences_strategy = st.lists(
@@ -39,6 +40,11 @@ def small() -> Interactions:
 
 def rows(interactions: Interactions) -> list[list[int]]:
     return [row.tolist() for row in interactions]
+
+
+def called(interactions: Interactions) -> list[list[str]]:
+    names = interactions.item_names or range(interactions.n_items + 1)
+    return [[str(names[item]) for item in row] for row in rows(interactions)]
 
 
 # ------------------------------------------------------------------- Interactions
@@ -267,8 +273,15 @@ def test_files_round_trip(
         path = write(tmp_path / "clicks", newline.join(lines), zipped)
         for asked in (format, *(["auto"] if format != "items-only" else [])):
             read = read_interactions(path, asked)
-            assert rows(read) == sequences
-            assert read.n_items == max(max(row) for row in sequences)
+            ids = sorted({item for row in sequences for item in row})
+            assert called(read) == [[str(item) for item in row] for row in sequences]
+            assert read.n_items == len(ids)
+            gaps = ids != list(range(1, len(ids) + 1))
+            expected = ("", *map(str, ids)) if gaps else None
+            assert read.item_names == expected
+            numbered = read_rows(path, asked)  # a published set's own numbers
+            assert rows(numbered) == sequences
+            assert (numbered.n_items, numbered.item_names) == (max(ids), None)
             if format != "items-only":
                 users = [str(u + 7) for u in range(len(sequences))]
                 assert list(read.user_names or ()) == users
@@ -277,13 +290,13 @@ def test_files_round_trip(
 def test_pairs_of_one_user_need_not_follow_each_other(tmp_path: Path) -> None:
     path = write(tmp_path / "clicks", "9 5\n2 1\n9 4\n\n2 2\n9 5\n7 1")
     read = read_interactions(path)
-    assert rows(read) == [[5, 4, 5], [1, 2], [1]]
+    assert called(read) == [list("545"), list("12"), ["1"]]
     assert read.user_names == ("9", "2", "7")
 
 
 def test_byte_order_mark_and_old_line_ends(tmp_path: Path) -> None:
     path = write(tmp_path / "clicks", b"\xef\xbb\xbf1 2 3\r2 3\r")
-    assert rows(read_interactions(path)) == [[2, 3], [3]]
+    assert called(read_interactions(path)) == [["2", "3"], ["3"]]
 
 
 @pytest.mark.parametrize(
@@ -294,20 +307,26 @@ def test_byte_order_mark_and_old_line_ends(tmp_path: Path) -> None:
         (b"PK\x03\x04\x00\x00", "auto", r"clicks is not a text file"),
         (b"\xff\xfe1\x00", "auto", r"clicks is not a text file"),
         (b"\xe9\xe9", "auto", r"clicks is not a text file"),
-        ("1 2\n1 x3\n", "auto", r"line 2: expected positive whole.*found '1 x3'"),
-        ("user item\n1 2\n", "auto", r"line 1: expected positive whole numbers"),
-        ("1 2\n\n1 -3\n", "auto", r"line 3: expected positive.*found '1 -3'"),
-        ("1 2\n1 2.5\n", "auto", r"line 2: expected positive whole.*found '1 2.5'"),
-        ("1,2\n", "auto", r"line 1: .*separated by blanks, found '1,2'"),
-        ("1 2\n1 0\n", "auto", r"line 2: ids must be at least 1"),
-        ("1 2\n3 60000000\n", "auto", r"line 2: item 60000000 is above 50,000,000"),
-        ("1 2 70000000\n", "auto", r"line 1: item 70000000.*renumber the items"),
-        ("70000000\n", "items-only", r"line 1: item 70000000"),
+        ("1 2\n1 x3\n", "auto", r"line 2: expected whole.*found '1 x3'"),
+        ("user item\n1 2\n", "auto", r"line 1: expected whole numbers"),
+        ("1 2\n\n1 -3\n", "auto", r"line 3: expected whole.*found '1 -3'"),
+        ("1 2\n1 2.5\n", "auto", r"line 2: expected whole.*found '1 2.5'"),
+        (
+            "1,2\n",
+            "auto",
+            r"line 1: .*by blanks \(.*read_events\), found '1,2'",
+        ),
         ("1 9999999999999999999\n", "auto", r"line 1: has a number of more than 18"),
         ("1 2\n1 2 3\n", "pairs", r'line 2: format "pairs" expects `user item` on'),
         ("1 2\n5\n", "user-first", r'line 2: format "user-first" expects.*found \'5\''),
         ("1 2 3\n5\n", "auto", r'line 2: .*items alone: format="items-only"'),
         ("1 2 3\n4 5\n1 9\n", "auto", r'line 3: .*1, began.*format="items-only"'),
+        ("1 2 5\n1 3 4\n", "auto", r"user=0, item=1, rating=2\) .*--rating 2; if"),
+        (
+            "1 2 5 9\n1 3 4 9\n",
+            "auto",
+            r"=1, rating=2, time=3\) .*--time 3",
+        ),
         ("1 2\n1 3\n", "user-first", r'line 2: .*pass format="items-only"'),
         (
             "1 2\n",
@@ -339,6 +358,40 @@ def test_no_file_a_folder_and_cut_off_gzip(tmp_path: Path) -> None:
     for data in (whole[:-9], whole[:-20], whole[:30], whole[:-4] + b"abcd"):
         with pytest.raises(DisrecError, match=r"damaged or cut off gzip file"):
             read_interactions(write(tmp_path / "clicks.gz", data))
+
+
+GAPS = "1 3/1 500/1 3000/1 40/2 500/2 3000/2 40/2 3/3 3000/3 40/3 3/3 500/4 40/4 3/"
+GAPS += "4 500/4 3000/5 3/5 500"
+
+
+def test_ids_of_a_file_are_no_rows_of_a_table(tmp_path: Path) -> None:
+    read = read_interactions(write(tmp_path / "clicks", GAPS.replace("/", "\n")))
+    assert (read.n_items, read.item_names) == (4, ("", "3", "40", "500", "3000"))
+    assert called(read)[0] == ["3", "500", "3000", "40"]
+    assert called(read)[4] == ["3", "500"]
+    far = read_interactions(write(tmp_path / "far", "0 0\n0 999999999999999999\n"))
+    assert (rows(far), far.user_names) == ([[1, 2]], ("0",))
+    assert far.item_names == ("", "0", "999999999999999999")
+    one = read_interactions(write(tmp_path / "one", "7 7 7"), "items-only")
+    assert (rows(one), one.item_names) == ([[1, 1, 1]], ("", "7"))
+    with pytest.raises(DisrecError, match="0 is padding"):
+        read_rows(tmp_path / "far")
+
+
+def test_pairs_in_the_order_of_items_are_warned_about(tmp_path: Path) -> None:
+    lines = [f"{user} {item}" for user in range(4) for item in (2, 5, 5, 9)]
+    with pytest.warns(UserWarning, match="seems sorted by item"):
+        read_interactions(write(tmp_path / "clicks", "\n".join(lines)))
+    quiet = (
+        [*lines, "0 1"],  # one of four users has another order
+        ["1 1", "1 2", "1 3"],  # too few clicks to tell
+        ["1 1", "1 1", "1 1", "2 2", "2 2", "2 2"] * 5,  # nothing rises
+        [f"{user} {item}" for user in range(9) for item in (2, 5)],  # two clicks each
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for some in quiet:
+            read_interactions(write(tmp_path / "clicks", "\n".join(some)))
 
 
 def test_large_user_numbers_are_fine(tmp_path: Path) -> None:
