@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # for editors and type checkers; `as` makes a name public
     from disrec_mini import datasets as datasets
     from disrec_mini import encoder as encoder
     from disrec_mini import evaluation as evaluation
+    from disrec_mini import events as events
     from disrec_mini import explorer as explorer
     from disrec_mini import intentions as intentions
     from disrec_mini import interactions as interactions
@@ -31,6 +32,7 @@ if TYPE_CHECKING:  # for editors and type checkers; `as` makes a name public
     from disrec_mini.datasets import load_dataset as load_dataset
     from disrec_mini.errors import DisrecError as DisrecError
     from disrec_mini.evaluation import evaluate as evaluate
+    from disrec_mini.events import read_events as read_events
     from disrec_mini.history import History as History
     from disrec_mini.interactions import Interactions as Interactions
     from disrec_mini.metrics import Metrics as Metrics
@@ -52,8 +54,8 @@ __version__ = "0.2.0"
 _HOMES = dict.fromkeys(
     (
         *("analysis", "baselines", "batches", "candidates", "datasets", "encoder"),
-        *("evaluation", "explorer", "intentions", "interactions", "losses", "metrics"),
-        *("model", "objective", "plots", "reading", "recommender", "remedy"),
+        *("evaluation", "events", "explorer", "intentions", "interactions", "losses"),
+        *("metrics", "model", "objective", "plots", "reading", "recommender", "remedy"),
         *("settings", "splitting", "synthetic", "training", "widgets"),
     ),
     "",
@@ -75,6 +77,7 @@ _HOMES |= {
     "fit": "training",
     "leave_one_out": "splitting",
     "load_dataset": "datasets",
+    "read_events": "events",
     "read_interactions": "reading",
 }
 

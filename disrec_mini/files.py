@@ -111,7 +111,9 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def read_text(path: Path) -> bytes:
+def read_text(
+    path: Path, expected: str = "lines of whole numbers, plain or gzipped"
+) -> bytes:
     """The file's bytes, unzipped, with newlines as "\\n", or a sentence."""
     try:
         if path.is_dir():
@@ -135,10 +137,7 @@ def read_text(path: Path) -> bytes:
     except UnicodeDecodeError:
         binary = True
     if binary:
-        raise DisrecError(
-            f"{path} is not a text file: expected lines of whole numbers, plain or "
-            "gzipped."
-        )
+        raise DisrecError(f"{path} is not a text file: expected {expected}.")
     return (
         data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     )

@@ -9,7 +9,7 @@ Item ids run from 1 to n_items; 0 is padding and never a click. Users count from
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import SupportsIndex
+from typing import Any, SupportsIndex
 
 import numpy as np
 
@@ -87,6 +87,14 @@ class Interactions:
             )
         offsets = np.cumsum([0, *(len(row) for row in rows)])
         return cls(items, offsets, max(1, items.max()) if n_items is None else n_items)
+
+    @classmethod
+    def from_frame(cls, frame: Any, **options: Any) -> "Interactions":
+        """From a pandas or polars frame or a dict of arrays; options of `read_events`
+        but `path` and `sep`."""
+        from disrec_mini.arranging import arrange_frame
+
+        return cls(**arrange_frame(frame, **options))
 
     @property
     def n_users(self) -> int:
