@@ -128,10 +128,11 @@ def _column(table: Table, kind: str, wanted: Column) -> int | None:
         for tier in USUAL[kind]:
             found = [n for n, name in enumerate(names) if plain(name) in tier.split()]
             if len(found) > 1:
+                several = " and ".join(repr(names[n]) for n in found)
                 raise DisrecError(
-                    f"{table.name} has several columns for the {kind}, "
-                    f"{' and '.join(repr(names[n]) for n in found)}: say {kind}=NAME_OR_NUMBER "
-                    f"(--{kind} on the command line) {_listed(table)}."
+                    f"{table.name} has several columns for the {kind}, {several}: say "
+                    f"{kind}=NAME_OR_NUMBER (--{kind} on the command line) "
+                    f"{_listed(table)}."
                 )
             if found:
                 return found[0]

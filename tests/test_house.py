@@ -48,15 +48,14 @@ def size(names: set[str]) -> int:
 
 
 def test_the_paper_and_the_core_stay_small() -> None:
-    # 1350 before training stopped within an epoch, when its time is over
-    assert 900 < size(PAPER) <= 1370
+    # 1350 before training stopped within an epoch and bad arguments were sentences
+    assert 900 < size(PAPER) <= 1380
     # 1950 before steps had negatives of their own and lists came for many at once;
-    # several processes are not counted; 2170 before checkpoints were guarded against
-    # a second writer and damage
-    assert size(CORE) <= 2230
-    assert (
-        size({f"baselines/{path.stem}" for path in BASELINES}) <= 980
-    )  # eight of them learn
+    # several processes are not counted; 2170 before checkpoints were guarded against a
+    # second writer and damage, and weights against what is no number
+    assert size(CORE) <= 2300
+    # eight of them learn
+    assert size({f"baselines/{path.stem}" for path in BASELINES}) <= 980
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
