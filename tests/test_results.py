@@ -214,6 +214,15 @@ def test_the_readme_says_what_is_stored() -> None:
     assert f"end at {long} sampled Recall@10" in text
     wide = rows["ml-1m-parts-2-dim-128-logq-late-seed0"]["recall@10"]
     assert f"with `--logq --dim 128` at {wide:.3f}"[:-5] + f"{wide:.3f}"[1:] in text
+    for data, said in (
+        ("beauty", "{} sampled Recall@10, with `--logq` {} in the full list"),
+        ("beauty-5core", "beauty-5core {} and {}."),
+    ):
+        chosen = (
+            shown("frozen", f"{data}-default"),
+            shown("frozen", f"{data}-logq", full),
+        )
+        assert said.format(*chosen) in text
     both, alone = (shown("ablation-paper", f"paper-long-variant{v}") for v in (0, 1))
     assert f"{both} and {alone} in the paper's" in text
     for name, pair in (
