@@ -51,7 +51,7 @@ def write_atomic(
             _name_too(path, path.with_name(previous))
         os.replace(temporary, path)
     except OSError as error:
-        raise DisrecError(f"Cannot write {path}: {_reason(error)}.") from error
+        raise DisrecError(f"Cannot write {path}: {reason(error)}.") from error
     finally:
         with contextlib.suppress(OSError):  # replaced already, or never made
             temporary.unlink()
@@ -67,7 +67,7 @@ def _name_too(path: Path, other: Path) -> None:
         link.unlink()
 
 
-def _reason(error: OSError) -> str:
+def reason(error: OSError) -> str:
     """What the system says, and what helps against it."""
     said = error.strerror or str(error)
     if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from disrec_mini.errors import DisrecError
+from disrec_mini.files import reason
 
 FILE = "lock"
 
@@ -68,10 +69,7 @@ def _locked(path: Path, shown: Path) -> int:
         except FileNotFoundError:  # its former writer has just removed the folder
             continue
         except OSError as error:
-            raise DisrecError(
-                f"Cannot write {shown}: {error.strerror}; choose a folder that can be "
-                "written to."
-            ) from error
+            raise DisrecError(f"Cannot write {shown}: {reason(error)}.") from error
         try:
             if not _lock(file):
                 raise _in_use(shown, file)

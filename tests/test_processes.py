@@ -23,7 +23,7 @@ import pytest
 import torch
 
 import disrec_mini as dm
-from disrec_mini import cli, dealing, processes
+from disrec_mini import cli, dealing, locks, processes
 from disrec_mini.recommender import StepLoss
 from disrec_mini.synthetic import make_world
 
@@ -81,6 +81,14 @@ def resumes(folder: str) -> None:
             dm.fit(model, SPLIT, epochs=n, on_epoch=seen, **where)
         content = {"weights": model.state_dict(), "seeds": seeds}
         torch.save(content, Path(folder) / f"{name}-{os.environ['RANK']}.pt")
+
+
+def shares(folder: str) -> None:
+    """A folder that somebody else uses, given to `fit`."""
+    try:
+        dm.fit(small(), SPLIT, epochs=1, out=folder, resume=True, progress=False)
+    except dm.DisrecError as error:
+        print(error)
 
 
 def ends(how: str, who: str, *words: str) -> None:
@@ -387,6 +395,31 @@ def test_processes_that_were_told_different_things(tmp_path: Path, data: Path) -
 
 
 @pytest.mark.killing
+def test_a_folder_in_use_ends_all_with_one_sentence(
+    tmp_path: Path, data: Path, run: Run
+) -> None:
+    resume = ["-m", "disrec_mini", "train", data, "--quiet", "--device", "cpu"]
+    with locks.alone(run[0]):
+        ended = both(*resume, "--resume", run[0])
+        fitted = both(__file__, "shares", run[0])
+    wanted = f"{run[0]} is in use by process {os.getpid()}: "
+    assert [code for code, *_ in ended] == [2, 2]
+    assert sentence(*ended).startswith(wanted)
+    assert [code for code, *_ in fitted] == [0, 0]
+    assert all(output.startswith(wanted) for _, output, _ in fitted)
+
+
+@pytest.mark.killing
+def test_time_is_over_for_all_after_the_same_step(tmp_path: Path, data: Path) -> None:
+    words = ["train", data, *QUICK, "--quiet", "--epochs", 3, "--minutes", 1e-9]
+    ended = both("-m", "disrec_mini", *words, "--out", tmp_path / "run")
+    assert [code for code, *_ in ended] == [0, 0]
+    result = json.loads((tmp_path / "run/result.json").read_text())
+    assert (result["stopped_by"], result["epochs"]) == ("minutes", 1)
+    assert 0 < result["history"]["epochs"][0]["share"] < 1
+
+
+@pytest.mark.killing
 def test_a_mistake_is_said_once(data: Path) -> None:
     ended = both("-m", "disrec_mini", "train", data, "--dim", "much")
     assert [code for code, *_ in ended] == [2, 2]
@@ -414,4 +447,5 @@ def test_a_process_alone_is_its_own_company(tmp_path: Path) -> None:
 
 
 if __name__ == "__main__":
-    {"fits": fits, "resumes": resumes, "ends": ends}[sys.argv[1]](*sys.argv[2:])
+    plays = {"fits": fits, "resumes": resumes, "shares": shares, "ends": ends}
+    plays[sys.argv[1]](*sys.argv[2:])
