@@ -13,11 +13,12 @@ from torch import Tensor
 
 from disrec_mini.checks import check_scores, check_split, check_whole
 from disrec_mini.recommender import CELLS, evaluation_mode, model_device, products
+from disrec_mini.recommender import TOKENS as TOKENS
 from disrec_mini.splitting import Histories, Split, held_out
 
 Array = np.ndarray
 
-TOKENS = 2**14  # clicks read at once
+SEEN = 2**22  # clicks left out at once, also those that are not read
 
 
 def draw_negatives(
@@ -129,8 +130,9 @@ def scored_batches(
 ) -> Iterator[tuple[Array, Tensor]]:
     """Scores of some users, similar lengths together.
 
-    Where scores are dot products, users are read as many at once as make TOKENS clicks,
-    their queries kept, and compared as many at once as make `cells` numbers.
+    Users are read as many at once as make TOKENS clicks, or as one who has more, and
+    compared as many at once as make `cells` numbers; where scores are dot products,
+    queries are kept for that.
 
     Parameters
     ----------
@@ -149,7 +151,8 @@ def scored_batches(
         vectors = model.vectors() if dots else None  # (M + 1, D)
         while len(order):
             longest = max(1, min(lengths[order[0]], max_len or TOKENS))
-            n = min(512, TOKENS // longest) if dots else chunk
+            most = min(512 if dots else chunk, TOKENS // longest)
+            n = max(1, min(most, SEEN // max(1, lengths[order[0]])))
             rows, order = order[:n], order[n:]
             asked = users[rows]  # (B,)
             batch = Histories(split, on).batch(asked, max_len or None)

@@ -31,6 +31,7 @@ from disrec_mini.settings import MODELS, Config, model_class
 
 FORMAT = "disrec_mini model 1"
 FILE = "model.pt"
+TOKENS = 2**14  # clicks read at once
 CELLS = 2**21  # scores held at once: 8 MB in float32 stay in the cache
 
 R = TypeVar("R", bound="Recommender")
@@ -260,11 +261,13 @@ class Recommender(nn.Module):
         k = check_whole(k, "k", 1)
         who = check_who(users, len(rows))
         answers: list[list[int]] = [[] for _ in rows]
-        order = sorted(range(len(rows)), key=lambda n: len(rows[n]))
-        chunk = max(1, min(256, CELLS // (self.n_items + 1)))
+        order = sorted(range(len(rows)), key=lambda n: -len(rows[n]))
+        chunk = min(256, CELLS // (self.n_items + 1))
         with evaluation_mode(self):
-            for first in range(0, len(order), chunk):
-                some = order[first : first + chunk]
+            while order:
+                longest = min(len(rows[order[0]]), self.max_len or TOKENS)
+                size = max(1, min(chunk, TOKENS // longest))
+                some, order = order[:size], order[size:]
                 whose = None if who is None else torch.from_numpy(who[some])
                 best = self._best([rows[n] for n in some], k, exclude_seen, whose)
                 for n, found in zip(some, best, strict=True):

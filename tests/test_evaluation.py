@@ -535,6 +535,52 @@ def test_full_ranking_reads_and_scores_everybody_once(
     assert len(asked) == 1
 
 
+class Widths(LoopScorer):
+    """Notes how much it reads at once."""
+
+    def score(self, items, lengths, users=None):  # type: ignore[no-untyped-def]
+        self.sizes = [*getattr(self, "sizes", []), tuple(items.shape)]
+        return torch.zeros(len(items), self.n_items + 1)
+
+
+@pytest.mark.parametrize("protocol", ["sampled", "full"])
+def test_no_more_is_read_at_once_than_fits(protocol: str) -> None:
+    """Many users of few items; and one of 50,000 clicks beside many short ones."""
+    rng = np.random.default_rng(0)
+    few = rng.integers(1, 5, (8000, 5)).tolist()
+    long = [rng.integers(1, 31, 50_002).tolist(), *rng.integers(1, 31, (20_000, 4))]
+    for rows, n_items in ((few, 4), (long, 30)):
+        split = dm.leave_one_out(dm.Interactions.from_sequences(rows, n_items))
+        model = Widths()
+        model.n_items = n_items
+        lists = np.zeros((split.n_users, 1), np.int64)
+        dm.evaluate(model, split, protocol, negatives=lists)
+        assert sum(n for n, _ in model.sizes) == len(rows)
+        assert all(n == 1 or n * width <= candidates.TOKENS for n, width in model.sizes)
+        own = Read(dm.settings.Config(n_items))
+        dm.evaluate(own, split, protocol, negatives=lists)
+        own.recommend(padded_rows(split.train, 500))
+        assert all(n == 1 or n * width <= candidates.TOKENS for n, width in own.sizes)
+
+
+class Read(dm.Recommender):
+    """Dot products of nothing: it notes how much it reads at once."""
+
+    def forward(self, items, lengths, users=None):  # type: ignore[no-untyped-def]
+        self.sizes = [*getattr(self, "sizes", []), tuple(items.shape)]
+        return torch.zeros(len(items), 1, 2)
+
+    def vectors(self) -> torch.Tensor:
+        return torch.zeros(self.n_items + 1, 2)
+
+
+def padded_rows(data: dm.Interactions, n: int) -> np.ndarray:
+    rows = np.zeros((n, int(data.lengths[:n].max())), np.int64)
+    for row, clicks in zip(rows, data, strict=False):
+        row[: len(clicks)] = clicks
+    return rows
+
+
 # -- the result ------------------------------------------------------------------------
 
 
