@@ -639,6 +639,23 @@ def check_weights(model: Any, where: str = "the model", advice: str = "") -> Non
         raise DisrecError(f"{where}: {name} holds NaN or infinity; {advice}.")
 
 
+def check_stored(content: dict[str, Any]) -> None:
+    """A model file holds as many numbers as its settings speak of, or a sentence.
+
+    Looked at before a model of that size is made.
+    """
+    config, weights = content["config"], content["weights"].values()
+    wanted = check_whole(config["n_items"], "n_items", 1)
+    if "dim" in config:
+        wanted *= check_whole(config["dim"], "dim", 1)
+    stored = sum(x.untyped_storage().nbytes() for x in weights)
+    if wanted > stored:  # a number takes a byte at least
+        raise DisrecError(
+            f"it holds {stored:,} bytes of weights, too few for the {wanted:,} numbers "
+            "of its items."
+        )
+
+
 def check_no_nan(scores: "Tensor") -> None:
     """Scores (B, C) without NaN, which is neither better nor worse, or a sentence."""
     if scores.numel() and bool(scores.amax().isnan()):  # amax is NaN where one is

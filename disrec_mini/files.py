@@ -186,6 +186,31 @@ class _Watched:
             raise
 
 
+def _check_zip(path: Path, what: str) -> None:
+    """A zip as torch writes it, every part as it was written, or a sentence.
+
+    Parts are stored as they are: together they are no larger than the file, so that
+    reading it takes no more memory than that.
+    """
+    try:
+        with zipfile.ZipFile(path) as file:
+            parts = file.infolist()
+            stored = all(part.compress_type == zipfile.ZIP_STORED for part in parts)
+            fits = sum(part.file_size for part in parts) <= path.stat().st_size
+            wrong = file.testzip() if stored and fits else ""
+    except OSError as error:
+        raise DisrecError(f"{path} cannot be read: {error.strerror}.") from None
+    except Exception:  # zipfile raises many kinds for a damaged file: one sentence
+        raise DisrecError(f"{path} is damaged or not {what}.") from None
+    if not (stored and fits):
+        raise DisrecError(f"{path} is damaged or not {what}: its parts are packed.")
+    if wrong is not None:
+        raise DisrecError(
+            f"{path} is damaged: its part {wrong} is not as it was written; copy the "
+            "file again."
+        )
+
+
 def read_torch(path: Path, wanted: str, what: str) -> dict[str, Any]:
     """A torch file of plain values with the right format mark, or a sentence.
 
@@ -195,6 +220,7 @@ def read_torch(path: Path, wanted: str, what: str) -> dict[str, Any]:
 
     if not path.exists():
         raise DisrecError(f"{path} does not exist: expected {what}.")
+    _check_zip(path, what)
     try:
         _check_sums(path)
         content = torch.load(path, map_location="cpu", weights_only=True)

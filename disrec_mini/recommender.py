@@ -19,6 +19,7 @@ from disrec_mini.checks import (
     check_no_nan,
     check_rows,
     check_some,
+    check_stored,
     check_weights,
     check_who,
     check_whole,
@@ -345,6 +346,7 @@ class Recommender(nn.Module):
             )
         model_type = cls if kind == cls.own_kind() else model_class(kind)
         try:
+            check_stored(content)
             model = model_type.rebuild(content)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise DisrecError(

@@ -6,10 +6,12 @@ share: shapes, padding, candidates, lists, files, resume, both protocols, the sh
 
 import copy
 import importlib
+import io
 import json
 import math
 import re
 import sys
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -153,6 +155,38 @@ def test_lists_are_sorted_scores(
     several = model.recommend(np.array([[1, 2, 3], [4, 0, 0]]), 5, users=[3, 1])
     alone = [model.recommend(row, 5, users=u) for row, u in (([1, 2, 3], 3), ([4], 1))]
     assert several == alone
+
+
+def test_damaged_files_are_a_sentence(model: dm.Recommender, tmp_path: Path) -> None:
+    file = tmp_path / "model.pt"
+    model.save(file)
+    whole = file.read_bytes()
+    content = torch.load(file, weights_only=True)
+
+    def said() -> str:
+        with pytest.raises(dm.DisrecError) as caught:
+            dm.Recommender.load(tmp_path)
+        return str(caught.value)
+
+    torch.save(content, file, _use_new_zipfile_serialization=False)
+    assert said().endswith("is damaged or not a model of disrec_mini.")
+    with zipfile.ZipFile(io.BytesIO(whole)) as parts:
+        largest = max(parts.infolist(), key=lambda part: part.file_size)
+        data = parts.read(largest)
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+            for part in parts.infolist():
+                packed.writestr(part.filename, parts.read(part))
+    assert "its parts are packed" in said()
+    place = whole.index(data)  # one bit of a weight
+    flipped = bytes([whole[place] ^ 1])
+    file.write_bytes(whole[:place] + flipped + whole[place + 1 :])
+    assert f"its part {largest.filename} is not as it was written" in said()
+    for cut in (0, 1, 100, len(whole) // 2, len(whole) - 1):
+        file.write_bytes(whole[:cut])
+        assert "is damaged or not a model" in said()
+    config = {**content["config"], "n_items": 10**13}
+    torch.save({**content, "config": config}, file)
+    assert "too few for the" in said()
 
 
 def test_nothing_left_is_a_sentence(model: dm.Recommender) -> None:
