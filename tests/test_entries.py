@@ -381,7 +381,47 @@ LOSSES = [
     case(losses.confident_mask, "keep must be a share", phi(3, 2), "a"),
 ]
 
-ALL = EVALUATE + RESULTS + FIT + SETTINGS + CLICKED + RECOMMEND + LOSSES
+WORLD = synthetic.shirts_and_trousers(n_users=10)
+TWO = {"one": dm.DisRec(dm.DisRecConfig(40, dim=4, max_len=6)).eval()}
+show, beside = dm.explorer.show, dm.explorer.side_by_side
+
+EXPLORER = [
+    case(show, "needs a DisRec, not NoneType", None),
+    case(show, "needs a DisRec, not Popularity", Popularity(CLICKS)),
+    case(show, "needs a DisRec, not type", dm.DisRec),
+    case(show, "Interactions or a World, not Split", MODEL, SPLIT),
+    case(show, "Interactions or a World, not str", MODEL, "ml-100k"),
+    case(show, "has 40 items and the model 30", MODEL, WORLD),
+    case(show, "'the start' must be a sequence of item ids, not 5", MODEL, start=5),
+    case(show, "'the start' must be a sequence of item ids", MODEL, start="12"),
+    case(show, "'one' must be a sequence of item ids", MODEL, start={"one": 5}),
+    case(show, "'one' must be a sequence of item ids", MODEL, start={"one": None}),
+    case(show, "an item in 'the start' must be a whole", MODEL, start=[1.5]),
+    case(show, "an item in 'the start' must be a whole", MODEL, start=[[1]]),
+    case(show, "item 31 in 'the start' is unknown", MODEL, start=[31]),
+    case(show, "noun must be str, not int: pass a text", MODEL, noun=5),
+    case(show, "label must be str, not NoneType", MODEL, label=None),
+    case(show, "caption must be str, not list", MODEL, caption=["a"]),
+    case(show, "half must be True or False", MODEL, half="yes"),
+    case(show, "at_least must be a whole number", MODEL, CLICKS, at_least=-1),
+    case(show, "at_least needs data", MODEL, CLICKS, at_least=10**6),
+    case(beside, "models must be Mapping, not DisRec", MODEL, WORLD, [1]),
+    case(beside, "models must be Mapping, not list", [MODEL], WORLD, [1]),
+    case(beside, "models must hold a model", {}, WORLD, [1]),
+    case(beside, "the name of a model must be str", {1: TWO["one"]}, WORLD, [1]),
+    case(beside, "needs a DisRec, not NoneType", {"one": None}, WORLD, [1]),
+    case(beside, "has 40 items and the model 30", {"one": MODEL}, WORLD, [1]),
+    case(beside, "world must be World, not Interactions", TWO, CLICKS, [1]),
+    case(beside, "world must be World, not NoneType", TWO, None, [1]),
+    case(beside, "'the start' must be a sequence of item", TWO, WORLD, 5),
+    case(beside, "'the start' must be a sequence of item", TWO, WORLD, None),
+    case(beside, "an item in 'the start' must be a whole", TWO, WORLD, ["a"]),
+    case(beside, "an item in 'the start' must be a whole", TWO, WORLD, [0]),
+    case(beside, "item 41 in 'the start' is unknown", TWO, WORLD, [41]),
+    case(beside, "caption must be str, not int", TWO, WORLD, [1], 5),
+]
+
+ALL = EVALUATE + RESULTS + FIT + SETTINGS + CLICKED + RECOMMEND + LOSSES + EXPLORER
 
 
 def shown(value: object) -> str | None:

@@ -6,13 +6,13 @@ and their recommendations change, without a kernel and without a network.
 """
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
-from disrec_mini.checks import check_whole
+from disrec_mini.checks import check_choice, check_is, check_whole
 from disrec_mini.errors import DisrecError
 from disrec_mini.interactions import Interactions
 from disrec_mini.model import DisRec
@@ -59,6 +59,9 @@ def show(
     """
     clicks = data.interactions if isinstance(data, World) else data
     _check(model, clicks)
+    for name, text in (("noun", noun), ("label", label), ("caption", caption)):
+        check_is(text, str, name, "a text")
+    check_choice(half, "half", (True, False))
     at_least = check_whole(at_least, "at_least", 0)
     if at_least and (clicks is None or clicks.counts().max() < at_least):
         raise DisrecError("at_least needs data in which some item has so many clicks.")
@@ -85,8 +88,15 @@ def side_by_side(
     ----------
     models : {name: trained model}. start : item ids of the first clicks, oldest first.
     """
-    for model in models.values():
+    check_is(models, Mapping, "models", "{name: trained model}")
+    check_is(world, World, "world", "what make_world returns")
+    check_is(caption, str, "caption", "a text")
+    if not models:
+        raise DisrecError("models must hold a model, not none.")
+    for name, model in models.items():
+        check_is(name, str, "the name of a model", "a text")
         _check(model, world.interactions)
+    clicked = _items(start, "the start", world.interactions.n_items)
     categories = world.interactions.item_categories or [()]
     groups = dict.fromkeys(c[0] for c in categories[1:])
     page = {
@@ -97,7 +107,7 @@ def side_by_side(
         "names": world.interactions.item_names,
         "group": world.intention_of_item.tolist(),
         "groups": list(groups),
-        "start": [int(j) for j in start],
+        "start": clicked,
         "top": 10,
     }
     label = "Two models side by side: choose clicks, compare what they recommend"
@@ -138,6 +148,17 @@ def _weights(model: DisRec, half: bool) -> dict[str, Any]:
     return weights
 
 
+def _items(ids: Any, name: object, n_items: int) -> list[int]:
+    """Item ids of a sequence, or a sentence."""
+    if isinstance(ids, str | Mapping) or not isinstance(ids, Iterable):
+        raise DisrecError(f"{name!r} must be a sequence of item ids, not {ids!r}.")
+    items = [check_whole(j, f"an item in {name!r}", 1) for j in ids]
+    if max(items, default=0) > n_items:
+        wanted = f"ids run from 1 to {n_items}"
+        raise DisrecError(f"item {max(items)} in {name!r} is unknown: {wanted}.")
+    return items
+
+
 def _examples(
     config: DisRecConfig, clicks: Interactions | None, start: Start
 ) -> list[tuple[str, list[int]]]:
@@ -146,11 +167,7 @@ def _examples(
     named = asked if isinstance(asked, Mapping) else {"the start": asked}
     examples = []
     for name, ids in named.items():
-        items = [check_whole(j, f"an item in {name!r}", 1) for j in ids]
-        if max(items, default=0) > config.n_items:
-            wanted = f"ids run from 1 to {config.n_items}"
-            raise DisrecError(f"item {max(items)} in {name!r} is unknown: {wanted}.")
-        examples.append((str(name), items))
+        examples.append((str(name), _items(ids, name, config.n_items)))
     if named is start or clicks is None or clicks.n_clicks == 0:
         return examples
     shown = min(EXAMPLE_CLICKS, config.max_len)
