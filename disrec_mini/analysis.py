@@ -100,7 +100,7 @@ def top_k(
         row, item = Histories(split, on).seen(asked[rows])
         scores = scores.clone()
         scores[:, 0] = -torch.inf
-        if exclude_seen:
+        if checks.check_flag(exclude_seen, "exclude_seen"):
             scores[torch.from_numpy(row), torch.from_numpy(item)] = -torch.inf
         top = scores.topk(min(k, scores.shape[1]), 1)
         shown = top.indices.masked_fill(top.values == -torch.inf, 0)

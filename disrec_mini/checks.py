@@ -17,40 +17,58 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+def short(value: object) -> str:
+    """What a sentence shows of a value: one line, not a long one."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:56]} ..."
+
+
+def check_flag(value: object, name: str) -> bool:
+    """True or False, also NumPy's, or a sentence."""
+    if not isinstance(value, bool | np.bool_):
+        raise DisrecError(f"{name} must be True or False, not {short(value)}.")
+    return bool(value)
+
+
 def check_whole(value: object, name: str, least: int) -> int:
     """`value` as an int of at least `least`, or a sentence."""
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if whole and value >= 2**63:  # type: ignore[operator]
+        raise DisrecError(f"{name} must be a whole number below 2^63, not {value}.")
     if not whole or value < least:  # type: ignore[operator]
-        raise DisrecError(f"{name} must be a whole number >= {least}, not {value!r}.")
+        found = short(value)
+        raise DisrecError(f"{name} must be a whole number >= {least}, not {found}.")
     return int(value)  # type: ignore[call-overload]
 
 
 def is_number(value: object) -> bool:
     """True for whole and broken numbers, also NumPy's; True and False are none."""
     number = isinstance(value, int | float | np.integer | np.floating)
-    return number and not isinstance(value, bool)
+    huge = isinstance(value, int) and abs(value) >= 2**63
+    return number and not huge and not isinstance(value, bool)
 
 
 def check_minutes(value: Any) -> None:
     """A number above 0, or None, or a sentence."""
     if value is not None and not (is_number(value) and value > 0):
-        raise DisrecError(f"minutes must be a number above 0, or None, not {value!r}.")
+        found = short(value)
+        raise DisrecError(f"minutes must be a number above 0, or None, not {found}.")
 
 
 def check_share(value: Any, name: str, hint: str = "") -> None:
     """A number between 0 and 1, or a sentence."""
     if not (is_number(value) and 0 <= value <= 1):
         raise DisrecError(
-            f"{name} must be a share between 0 and 1{hint}, not {value!r}."
+            f"{name} must be a share between 0 and 1{hint}, not {short(value)}."
         )
 
 
 def check_choice(value: object, name: str, choices: Sequence[object]) -> None:
     """One of a few values, or a sentence that names them; True is not 1."""
     *first, last = map(repr, choices)
-    if not any(value == choice and type(value) is type(choice) for choice in choices):
+    if not any(type(value) is type(choice) and value == choice for choice in choices):
         listed = f"{', '.join(first)} or {last}"
-        raise DisrecError(f"{name} must be {listed}, not {value!r}.")
+        raise DisrecError(f"{name} must be {listed}, not {short(value)}.")
 
 
 def did_you_mean(name: object, known: Iterable[str], cutoff: float = 0.6) -> str:
@@ -146,7 +164,9 @@ def check_names(
     """A tuple of n strings, None as it is, or a sentence."""
     if values is None:
         return None
-    if isinstance(values, str) or not all(isinstance(value, str) for value in values):
+    several = isinstance(values, Iterable) and getattr(values, "ndim", 1) == 1
+    several = several and not isinstance(values, str)
+    if not several or not all(isinstance(value, str) for value in values):
         raise DisrecError(f"{name} must be a sequence of strings.")
     check_length(values, name, n)
     return tuple(values)
@@ -224,6 +244,10 @@ def choose_device(name: str) -> "torch.device":
     """ "auto" is CUDA if there is one, else MPS, else the CPU; or a sentence."""
     import torch
 
+    if not isinstance(name, str | torch.device):
+        raise DisrecError(
+            f"device {short(name)} is not available here: try 'auto' or 'cpu'."
+        )
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
@@ -249,7 +273,7 @@ def check_sequences(sequences: Any) -> list[list[Any]]:
                 "count from 0 and clicks stand in order."
             )
         if not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
-            raise DisrecError(f"{name} must be {least}, not {value!r}.")
+            raise DisrecError(f"{name} must be {least}, not {short(value)}.")
 
     refuse(sequences, "sequences", "one list of item ids for each user")
     lists = []
@@ -268,7 +292,7 @@ def check_who(users: Any, n: int) -> np.ndarray | None:
     except ValueError:  # rows of unequal length
         who = np.zeros(n)
     if who.ndim != 1 or who.dtype.kind not in "iu":
-        raise DisrecError(f"users must be whole numbers from 0, not {users!r}.")
+        raise DisrecError(f"users must be whole numbers from 0, not {short(users)}.")
     if len(who) != n:
         raise DisrecError(f"{n} sequences need as many users.")
     if who.min(initial=0) < 0:
@@ -310,15 +334,17 @@ def check_fit(
         name = type(objective).__name__
         raise DisrecError(f"objective must be an Objective or None, not {name}.")
     if not isinstance(patience, int | np.integer | None) or patience is True:
-        raise DisrecError(f"patience must be a whole number or None, not {patience!r}.")
+        found = short(patience)
+        raise DisrecError(f"patience must be a whole number or None, not {found}.")
     check_minutes(minutes)
     if not isinstance(out, str | os.PathLike | None) or out == "":
-        raise DisrecError(f"out must be a folder's name or None, not {out!r}.")
-    check_choice(resume, "resume", (True, False))
+        raise DisrecError(f"out must be a folder's name or None, not {short(out)}.")
+    check_flag(resume, "resume")
     if resume and out is None:
         raise DisrecError("resume needs `out`, the folder of the run.")
     if on_epoch is not None and not callable(on_epoch):
-        raise DisrecError(f"on_epoch must be a function or None, not {on_epoch!r}.")
+        found = short(on_epoch)
+        raise DisrecError(f"on_epoch must be a function or None, not {found}.")
 
 
 def check_temperature(temperature: Any) -> None:
@@ -326,7 +352,7 @@ def check_temperature(temperature: Any) -> None:
     if temperature is not None and not (is_number(temperature) and temperature > 0):
         raise DisrecError(
             f"temperature must be a number above 0, or None for sqrt(D), not "
-            f"{temperature!r}."
+            f"{short(temperature)}."
         )
 
 
@@ -358,12 +384,22 @@ def check_pairs(
     _check_shape(targets, "targets", (n, dim), ", one for each row of phi")
     check_temperature(temperature)
     if ids is not None:
-        if getattr(ids, "ndim", 0) != 1 or ids.is_floating_point():
+        tensor = hasattr(ids, "is_floating_point")
+        if not tensor or ids.ndim != 1 or ids.is_floating_point():
             raise DisrecError("target_ids must be a (B,) tensor of whole numbers.")
         _check_shape(ids, "target_ids", (n,), ", one for each row of phi")
+    if negatives is not None and not hasattr(negatives, "ids"):
+        raise DisrecError(f"negatives must be Negatives, not {short(negatives)}.")
     if log_q is not None and negatives is None:
         _check_vectors(log_q, "log_q", "B")
         _check_shape(log_q, "log_q", (n,), ", one for each row of phi")
+
+
+def check_mask(loss: Any, keep: Any) -> None:
+    """What `confident_mask` is given, or a sentence."""
+    check_share(keep, "keep")
+    if not hasattr(loss, "is_floating_point") or not loss.is_floating_point():
+        raise DisrecError("loss must be a tensor of floating-point numbers.")
 
 
 def check_sequences_of(past: Any, future: Any, temperature: Any) -> None:
@@ -408,7 +444,7 @@ def check_ranks(ranks: Any) -> np.ndarray:
     try:
         rank = np.asarray(ranks, dtype=np.float64)
     except (TypeError, ValueError):
-        sentence = f"ranks must be whole numbers from 1, not {ranks!r}."
+        sentence = f"ranks must be whole numbers from 1, not {short(ranks)}."
         raise DisrecError(sentence) from None
     if rank.ndim != 1:
         raise DisrecError(f"ranks must be (n,), one for each user, not {rank.shape}.")
@@ -422,8 +458,9 @@ def check_ranks(ranks: Any) -> np.ndarray:
 
 def check_cut_offs(ks: Any) -> Iterable[int]:
     """Whole numbers of at least 1, or a sentence."""
-    if isinstance(ks, str) or not isinstance(ks, Iterable):
-        raise DisrecError(f"ks must be several cut-offs, such as (5, 10), not {ks!r}.")
+    if isinstance(ks, str) or not isinstance(ks, Iterable) or hasattr(ks, "ndim"):
+        found = short(ks)
+        raise DisrecError(f"ks must be several cut-offs, such as (5, 10), not {found}.")
     return [check_whole(k, "a cut-off in ks", 1) for k in ks]
 
 
@@ -460,12 +497,12 @@ def check_lists(
     _check_known(least, most, n_items, first=0)
     sizes = (lists > 0).sum(1)
     if labels is not None:
-        labels = np.asarray(labels)
+        labels = _array_or_nothing(labels)
         _check_for_items(labels.ndim == 1 and len(labels) > most, "labels")
         if not sizes.any():
             raise DisrecError("every list is empty: there is no largest label.")
     if vectors is not None:
-        vectors = np.asarray(vectors)
+        vectors = _array_or_nothing(vectors)
         fits = vectors.ndim == 2 and len(vectors) > most and vectors.dtype.kind in "iuf"
         _check_for_items(fits, "vectors")
         if not np.isfinite(vectors).all():
@@ -473,6 +510,13 @@ def check_lists(
         if not (sizes > 1).any():
             raise DisrecError("a distance needs a list with 2 items or more.")
     return lists, labels, vectors
+
+
+def _array_or_nothing(values: Any) -> np.ndarray:
+    try:
+        return np.asarray(values)
+    except ValueError:  # rows of unequal length
+        return np.zeros(0)
 
 
 def _check_for_items(fits: bool, name: str) -> None:
@@ -748,7 +792,7 @@ def check_user(user: SupportsIndex, n_users: int) -> int:
         number = operator.index(user)
     except TypeError:
         raise DisrecError(
-            f"A user is a whole number, not {user!r}; use select() for several."
+            f"A user is a whole number, not {short(user)}; use select() for several."
         ) from None
     if not 0 <= number < n_users:
         raise DisrecIndexError(

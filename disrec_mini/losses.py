@@ -156,7 +156,7 @@ def confident_mask(loss: Tensor, keep: float) -> Tensor:
     tensor([[ True, False],
             [False,  True]])
     """
-    checks.check_share(keep, "keep")
+    checks.check_mask(loss, keep)
     n_kept = math.ceil(keep * loss.numel() - 1e-9)
     if n_kept <= 0:
         return torch.zeros_like(loss, dtype=torch.bool)

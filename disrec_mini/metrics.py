@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from disrec_mini.checks import check_cut_offs, check_ranks, check_targets
+from disrec_mini.checks import check_cut_offs, check_ranks, check_targets, short
 from disrec_mini.errors import DisrecError
 
 Array = np.ndarray
@@ -58,7 +58,7 @@ def metrics(ranks: Tensor | Array, ks: tuple[int, ...] = KS) -> dict[str, float]
 
 def per_user(ranks: Array, metric: str) -> Array:
     """(n,) values of one metric, such as "ndcg@10", for ranks (n,)."""
-    name, _, k = str(metric).partition("@")
+    name, _, k = (metric := short(metric).strip("'")).partition("@")
     rank = check_ranks(ranks)
     if metric == "mrr":
         return 1 / rank

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from disrec_mini.checks import (
+    check_flag,
+    check_is,
     check_names,
     check_no_nan,
     check_rows,
@@ -146,6 +148,7 @@ class Recommender(nn.Module):
 
     def __init__(self, config: Config, item_names: Names = None) -> None:
         super().__init__()
+        check_is(config, self.config_type, "config", "the settings of this model")
         names = check_names(item_names, "item_names", config.n_items + 1)
         self.config = config
         self.item_names = None if names is None else [*map(str, names)]
@@ -260,6 +263,7 @@ class Recommender(nn.Module):
         """
         single, rows = click_rows(items, self.n_items)
         k = check_whole(k, "k", 1)
+        check_flag(exclude_seen, "exclude_seen")
         who = check_who(users, len(rows))
         answers: list[list[int]] = [[] for _ in rows]
         order = sorted(range(len(rows)), key=lambda n: -len(rows[n]))

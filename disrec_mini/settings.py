@@ -139,11 +139,11 @@ class Config(metaclass=_Named):
         data : the training clicks, which say if histories are long; or the number of
             items. long : whether they are; None for what the clicks say, or no.
         """
-        n_items = data if isinstance(data, int | np.integer) else data.n_items
+        n_items: Any = getattr(data, "n_items", data)
         if long is None:
-            long = not isinstance(data, int | np.integer) and are_long(data)
+            long = hasattr(data, "n_items") and are_long(data)  # type: ignore[arg-type]
         better = {name: value for name, (value, _) in cls.deviations(long).items()}
-        return cls(int(n_items), **(better | cls.known(changes)))
+        return cls(n_items, **(better | cls.known(changes)))
 
     @classmethod
     def in_batch(cls: type[C], n_items: int, **changes: Any) -> C:

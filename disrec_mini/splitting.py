@@ -36,7 +36,8 @@ class Split:
 
     def __post_init__(self) -> None:
         if not isinstance(self.train, Interactions):
-            raise DisrecError(f"train must be Interactions, not {self.train!r}.")
+            found = checks.short(self.train)
+            raise DisrecError(f"train must be Interactions, not {found}.")
         for name in ("valid_items", "test_items"):
             ids = check_held_out(getattr(self, name), name, self.n_users, self.n_items)
             object.__setattr__(self, name, ids)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from disrec_mini.checks import check_choice, check_is, check_whole
+from disrec_mini.checks import check_flag, check_is, check_whole
 from disrec_mini.errors import DisrecError
 from disrec_mini.interactions import Interactions
 from disrec_mini.model import DisRec
@@ -61,7 +61,7 @@ def show(
     _check(model, clicks)
     for name, text in (("noun", noun), ("label", label), ("caption", caption)):
         check_is(text, str, name, "a text")
-    check_choice(half, "half", (True, False))
+    check_flag(half, "half")
     at_least = check_whole(at_least, "at_least", 0)
     if at_least and (clicks is None or clicks.counts().max() < at_least):
         raise DisrecError("at_least needs data in which some item has so many clicks.")
