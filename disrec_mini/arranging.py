@@ -180,6 +180,9 @@ def _ids(cells: Any, table: str, column: str) -> tuple[np.ndarray, list[str]]:
 
     The order is that of numbers if all are whole numbers, else that of texts.
     """
+    if isinstance(cells, np.ndarray) and cells.dtype.kind in "iu":
+        whole, inverse = np.unique(cells, return_inverse=True)
+        return inverse, [str(number) for number in whole.tolist()]
     seen: dict[Any, int] = {}
     cells = cells.tolist() if isinstance(cells, np.ndarray) else cells
     try:
@@ -208,6 +211,9 @@ def _id(cell: Any) -> str:
 
 def _ratings(cells: Any, table: str, column: str) -> tuple[np.ndarray, np.ndarray]:
     """(n,) numbers, and where there is one."""
+    simple = _all_numbers(cells)
+    if simple is not None:
+        return simple, np.ones(len(simple), bool)
     there = np.array([not _is_gap(cell) for cell in cells], bool)
     values = np.zeros(len(there))
     some = [cell for cell, is_there in zip(cells, there, strict=True) if is_there]
@@ -246,6 +252,13 @@ def _times(cells: Any, table: str, column: str) -> tuple[np.ndarray, np.ndarray]
     values = np.zeros(len(there), found.dtype)
     values[there] = found
     return values, there
+
+
+def _all_numbers(cells: Any) -> np.ndarray | None:
+    """A file's texts or a frame's numbers without a gap, at once; None for others."""
+    if isinstance(cells, np.ndarray):
+        return cells if cells.dtype.kind == "f" and np.isfinite(cells).all() else None
+    return _numbers(cells) if all(type(cell) is str for cell in cells) else None
 
 
 def _numbers(texts: list[str]) -> np.ndarray | None:

@@ -131,7 +131,9 @@ def _kind(words: Sequence[str]) -> str:
 
 def _add_train(parser: argparse.ArgumentParser, kind: str) -> None:
     parser.set_defaults(run=_train)
-    parser.add_argument("data", metavar="NAME_OR_FILE", help="data set or text file")
+    parser.add_argument(
+        "data", metavar="NAME_OR_FILE", help="data set, text file or table"
+    )
     parser.add_argument(
         "--model",
         choices=MODELS,
@@ -140,6 +142,7 @@ def _add_train(parser: argparse.ArgumentParser, kind: str) -> None:
         help=f"what learns: {', '.join(MODELS)} (disrec)",
     )
     parser.add_argument("--format", choices=["auto", *FORMATS], default="auto")
+    _add_reading(parser)
     _add_base(parser)
     parser.add_argument("--epochs", type=int, help="passes over all pairs")
     parser.add_argument("--validate-every", type=int, help="epochs, 1 by default")
@@ -160,6 +163,53 @@ def _add_train(parser: argparse.ArgumentParser, kind: str) -> None:
     for field, about in declared(config_class(kind)):
         if field.default is not MISSING:
             _add_setting(own, field, about)
+
+
+def _add_reading(parser: argparse.ArgumentParser) -> None:
+    table = parser.add_argument_group(
+        "tables of events", "a file with columns: CSV, TSV, .inter, JSON lines, Parquet"
+    )
+    for kind in ("user", "item", "time", "rating"):
+        table.add_argument(
+            f"--{kind}", metavar="COL", help=f"column of the {kind}, by name or number"
+        )
+    table.add_argument(
+        "--min-rating", type=float, metavar="X", help="drop rows rated lower"
+    )
+    table.add_argument(
+        "--k-core", type=int, metavar="K", help="drop users and items with fewer clicks"
+    )
+    table.add_argument(
+        "--no-repeats",
+        dest="keep_repeats",
+        action="store_const",
+        const=False,
+        help="a user's first click on an item only",
+    )
+
+
+def _table_options(options: argparse.Namespace) -> dict[str, Any]:
+    """The options of `read_events` that flags name."""
+    names = ("user", "item", "time", "rating", "min_rating", "k_core", "keep_repeats")
+    given = {name: getattr(options, name) for name in names}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _reading(options: argparse.Namespace) -> dict[str, Any] | None:
+    """How to read a table of events; None for other data."""
+    from disrec_mini.tables import is_table
+
+    given = _table_options(options)
+    if _is_file(options.data) and options.format == "auto":
+        return given if given or is_table(options.data) else None
+    if given:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        flags = flags.replace("--keep-repeats", "--no-repeats")
+        what = "a data set" if not _is_file(options.data) else "lines of whole numbers"
+        raise DisrecError(
+            f"{flags} is for tables of events, and {options.data} is read as {what}."
+        )
+    return None
 
 
 def _add_base(parser: argparse.ArgumentParser) -> None:
@@ -212,7 +262,9 @@ def _train(options: argparse.Namespace, words: list[str]) -> int:
     kind = config_class(options.model)
     # complain before loading
     kind(1).replace(**(run["settings"] if run else _settings(options, 1)))
-    data = _data(options.data, run["format"] if run else options.format)
+    reading = run.get("reading") if run else _reading(options)
+    format = run["format"] if run else options.format
+    data = _data(options.data, format, reading, None if options.quiet else _say)
     out = options.resume or options.out or _new_folder(options.data)
     locks.check_free(out)
     files = (out / "checkpoint.pt", out / "result.json")
@@ -226,7 +278,7 @@ def _train(options: argparse.Namespace, words: list[str]) -> int:
             f"{options.data} has no user with 3 clicks or more: training, validation "
             "and test need one each."
         )
-    run = run or _new_run(options, split)
+    run = run or _new_run(options, split, reading)
     config = kind(data.n_items).replace(**{**run["settings"], "n_items": data.n_items})
     run["epochs"] = run["epochs"] or _enough_epochs(split)
     run["settings"] = asdict(config)
@@ -332,7 +384,9 @@ def _settings(options: argparse.Namespace, data: Any) -> dict[str, Any]:
     return {**settings, **given}
 
 
-def _new_run(options: argparse.Namespace, split: "Split") -> dict[str, Any]:
+def _new_run(
+    options: argparse.Namespace, split: "Split", reading: dict[str, Any] | None
+) -> dict[str, Any]:
     """What decides a new run."""
     base = options.base or "recommended"
     first = os.environ.get("RANK", "0") == "0"  # of several processes
@@ -344,6 +398,7 @@ def _new_run(options: argparse.Namespace, split: "Split") -> dict[str, Any]:
     return {
         "data": options.data,
         "format": options.format,
+        **({} if reading is None else {"reading": reading}),
         "model": options.model,
         "base": base,
         "seed": options.seed or 0,
@@ -377,8 +432,8 @@ def _resumed(options: argparse.Namespace) -> dict[str, Any] | None:
     now = {name: getattr(options, name) for name in names}
     unsaid = ("None", "auto")  # as texts: 0 is something that was said
     now = {name: value for name, value in now.items() if str(value) not in unsaid}
-    now |= {"model": options.model, **_given(options)}
-    was = {**run, **run["settings"]}
+    now |= {"model": options.model, **_given(options), **_table_options(options)}
+    was = {**run, **(run.get("reading") or {}), **run["settings"]}
     changed = [f"{n} was {was.get(n)!r}" for n, v in now.items() if was.get(n) != v]
     if changed:
         raise DisrecError(
@@ -390,11 +445,14 @@ def _resumed(options: argparse.Namespace) -> dict[str, Any] | None:
 
 def _read_run(folder: Path) -> dict[str, Any]:
     """A run's run.json, or a sentence."""
+    from disrec_mini.arranging import Choice
+
     try:
         run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         base = "paper" if run.get("paper") else "in_batch"
         run = {"model": "disrec", "base": base, **run}  # older files do not say
         config_class(run["model"])(1).replace(**run["settings"])
+        Choice(**run.get("reading") or {})
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         run = {}
     whole, unsaid = ("seed", "validate_every"), ("epochs", "patience")  # None too
@@ -427,16 +485,28 @@ def _is_file(name: str) -> bool:
     return name not in dataset_names() and there
 
 
-def _data(name: str, format: str = "auto") -> "Interactions":
-    """A data set by name, or a file; a warning about it is one line."""
+def _data(
+    name: str,
+    format: str = "auto",
+    reading: dict[str, Any] | None = None,
+    said: Callable[[str], object] | None = None,
+) -> "Interactions":
+    """A data set by name, or a file; a warning about it is one line.
+
+    reading : options of `read_events` for a table of events, None for other data.
+    """
     from disrec_mini.datasets import load_dataset
+    from disrec_mini.events import read_events
     from disrec_mini.reading import read_interactions
 
     if not _is_file(name):
         return load_dataset(name)
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        data = read_interactions(name, format)
+        if reading is None:
+            data = read_interactions(name, format)
+        else:
+            data = read_events(name, **reading, said=said)
     for warning in warned:
         _say(f"{name}: {warning.message}.")
     return data
@@ -492,15 +562,20 @@ def _model_and_data(
             f"{options.model} does not exist: give a run's folder or file."
         )
     name, format = options.data, getattr(options, "format", "auto")
-    if name is None:
-        try:
-            run = _read_run(_folder(options))
-        except DisrecError as error:
+    try:
+        run = _read_run(_folder(options))
+    except DisrecError as error:
+        run = {}
+        if name is None:
             raise DisrecError(
                 f"--data is needed to know what the model is for: {error}"
             ) from None
+    reading = run.get("reading")
+    if name is None:
         name, format = run["data"], run["format"]
-    data = _data(name, format)
+    else:
+        reading = _as_the_run(name, format, reading)
+    data = _data(name, format, reading)
     from disrec_mini.ids import as_known
     from disrec_mini.recommender import Recommender
 
@@ -515,6 +590,18 @@ def _model_and_data(
     return data, model, known
 
 
+def _as_the_run(
+    name: str, format: str, reading: dict[str, Any] | None
+) -> dict[str, Any] | None:
+    """How to read other data than a run's: a table of events as the run's was."""
+    from disrec_mini.tables import is_table
+
+    bare = str((reading or {}).get("user", "")).isdecimal()  # columns by number
+    if _is_file(name) and format == "auto" and (bare or is_table(name)):
+        return reading or {}
+    return None
+
+
 def _folder(options: argparse.Namespace) -> Path:
     """The run of --model."""
     path: Path = options.model
@@ -525,6 +612,9 @@ def _by_id(options: argparse.Namespace, model: "Recommender") -> bool:
     """Whether the model's item names are the ids of a file, not titles."""
     from disrec_mini.ids import are_ids
 
+    with contextlib.suppress(DisrecError):
+        if "reading" in _read_run(_folder(options)):
+            return True
     return are_ids(model.item_names)
 
 

@@ -28,7 +28,8 @@ COMMAND = [sys.executable, "-m", "disrec_mini"]
 
 
 def clicks(n_users: int = 60) -> Interactions:
-    return make_world(n_users, (4, 14), 2, 60, noise=0.1).interactions
+    world = make_world(n_users, (4, 14), 2, 60, noise=0.1, seed=7)
+    return world.interactions  # of sixty users: clicks on all 120 items
 
 
 def write_clicks(path: Path, format: str = "pairs", n_users: int = 60) -> Path:
@@ -635,7 +636,7 @@ def test_items_are_called_as_in_the_file(
 ) -> None:
     data, out = tmp_path / "clicks.txt", tmp_path / "run"
     data.write_text(GAPS.replace("/", "\n"))
-    words = ["--model", "popularity", "--epochs", 1, "--out", out, "--quiet"]
+    words = ["--model", "pop", "--epochs", 1, "--out", out, "--quiet"]
     prints(capsys, "train", data, *words)
     recommend = ["recommend", "--model", out, "--items"]
 
@@ -659,6 +660,94 @@ def test_items_are_called_as_in_the_file(
         *recommend[:3], "--data", other, "--user", 9
     )
     assert prints(capsys, "evaluate", "--model", out, "--data", data) == table
+
+
+def write_events(path: Path) -> Path:
+    """`clicks` as a table whose rows are in no order and whose ids are texts."""
+    rows = [
+        f"u{u},{1_600_000_000 + t},B{j:04},{1 + j % 5}"
+        for u, row in enumerate(clicks())
+        for t, j in enumerate(row.tolist())
+    ]
+    random.Random(3).shuffle(rows)
+    path.write_text("\n".join(["who,timestamp,asin,stars", *rows]) + "\n")
+    return path
+
+
+def test_a_table_of_events_from_training_to_lists(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], sentence: Say
+) -> None:
+    data, out = write_events(tmp_path / "events.csv"), tmp_path / "run"
+    flags = ["--user", "who", "--min-rating", 2, "--k-core", 2, "--no-repeats"]
+    quick = ["--epochs", 1, *(word for word in QUICK if word != "--quiet")]
+    capsys.readouterr()
+    words = ["train", data, *flags, *quick, "--out", out]
+    assert cli.main([str(word) for word in words]) == 0
+    shown = capsys.readouterr()
+    read = dm.read_events(data, user="who", min_rating=2, k_core=2, keep_repeats=False)
+    assert "rated below 2.0, " in shown.err
+    assert f"{read.n_clicks:,} clicks of {read.n_users} users on" in shown.err
+    reading = {"user": "who", "min_rating": 2, "k_core": 2, "keep_repeats": False}
+    assert json.loads((out / "run.json").read_text())["reading"] == reading
+    names, users = read.item_names, read.user_names
+    assert names is not None
+    assert users is not None
+    model = dm.DisRec.load(out)
+    assert model.item_names == list(names)
+    recommend = ["recommend", "--model", out]
+    best = [names[j] for j in model.recommend(read[4], 10)]
+    found = prints(capsys, *recommend, "--user", users[4]).splitlines()
+    assert [line.split() for line in found] == [
+        [str(place), name] for place, name in enumerate(best, 1)
+    ]
+    items = [names[j] for j in read[4]]
+    assert prints(capsys, *recommend, "--items", *items).splitlines() == found
+    assert "item '7' is unknown: the model knows" in sentence(*recommend, "--items", 7)
+    every = prints(capsys, *recommend, "--all").splitlines()
+    assert f"{users[4]}\t1\t{best[0]}" in every
+    table = prints(capsys, "evaluate", "--model", out).splitlines()
+    assert table == shown.out.splitlines()[:1] + shown.out.splitlines()[-4:]
+    (moved := tmp_path / "moved.csv").write_bytes(data.read_bytes())
+    moved_table = prints(capsys, "evaluate", "--model", out, "--data", moved)
+    assert moved_table.splitlines() == table
+    resume = ["train", data, "--resume", out, "--quiet", "--epochs", 2]
+    found = sentence(*resume, "--k-core", 3)
+    assert "was started with other settings: k_core was 2" in found
+    prints(capsys, *resume, "--k-core", 2)
+    assert len(dm.DisRec.load(out).item_names or ()) == read.n_items + 1
+    run = json.loads((out / "run.json").read_text())
+    (out / "run.json").write_text(json.dumps({**run, "reading": {"what": 1}}))
+    assert "damaged or not of a run" in sentence("evaluate", "--model", out)
+
+
+def test_tables_without_a_header_and_flags_that_do_not_fit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], sentence: Say
+) -> None:
+    data, out = tmp_path / "u.data", tmp_path / "run"
+    rows = write_events(tmp_path / "events.csv").read_text().splitlines()[1:]
+    cells = [row.replace("u", "").replace("B", "").split(",") for row in rows]
+    data.write_text("\n".join("\t".join((u, j, s, t)) for u, t, j, s in cells))
+    words = ["train", data, "--out", out, *QUICK]
+    assert "--user 0 --item 1 --rating 2 --time 3" in sentence(*words)
+    few = ["--model", "pop", "--epochs", 1, "--quiet", "--out", out]
+    prints(capsys, "train", data, "--user", 0, "--item", 1, "--time", 3, *few)
+    lines = prints(capsys, "recommend", "--model", out, "--user", 3).splitlines()
+    assert len(lines) == 10
+    assert all(len(line.split()[1]) == 4 for line in lines)  # such as 0042
+    assert "--k-core is for tables" in sentence("train", "ml-100k", "--k-core", 2)
+    words = ["train", data, "--format", "pairs", "--no-repeats"]
+    assert "--no-repeats is for tables of events" in sentence(*words)
+
+
+def test_pairs_sorted_by_item_are_warned_about_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [f"{user} {item}" for user in range(9) for item in range(1, 6)]
+    (tmp_path / "clicks.txt").write_text("\n".join(lines))
+    few = ["--model", "pop", "--epochs", "1", "--quiet", "--out", "run"]
+    assert cli.main(["train", "clicks.txt", *few]) == 0
+    first, *_ = capsys.readouterr().err.splitlines()
+    assert first.startswith("disrec_mini: clicks.txt: the clicks of nearly every user")
 
 
 # -- resume ----------------------------------------------------------------------------
