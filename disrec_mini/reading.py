@@ -146,13 +146,16 @@ class _Table:
         if n not in (3, 4) or (self.columns != n).any():
             return
         if len(np.unique(self.values[::n])) < len(self.columns):
-            python, shell = (", time=3", " --time 3") if n == 4 else ("", "")
+            kinds = ["user", "item", "rating", "time"][:n]
+            if n == 3 and self.values[2] > 1e6:  # seconds, or days as 20140723
+                kinds[2] = "time"
+            python = ", ".join(f"{kind}={k}" for k, kind in enumerate(kinds))
+            shell = " ".join(f"--{kind} {k}" for k, kind in enumerate(kinds))
             raise DisrecError(
                 f"{self.path} has {n} numbers on every line and users on several, as a "
-                "table of ratings: say which columns are meant by number, "
-                f"read_events(path, user=0, item=1, rating=2{python}) or on the "
-                f"command line --user 0 --item 1 --rating 2{shell}; if lines hold "
-                'items alone, pass format="items-only".'
+                "table of events: choose columns by number, read_events(path, "
+                f"{python}) or on the command line {shell}; if lines hold items alone, "
+                'pass format="items-only".'
             )
 
     def check_unique_users(self, starts: np.ndarray) -> None:

@@ -165,7 +165,10 @@ def _from_text(path: Path, text: str, sep: str | None, by_number: bool) -> Table
 
 def _by_number(cells: list[str]) -> str:
     """Advice for a table without a header."""
-    kinds = ("user", "item", "rating", "time")[: max(2, len(cells))]
+    kinds: tuple[str, ...] = ("user", "item", "rating", "time")
+    kinds = kinds[: max(2, len(cells))]
+    if len(cells) == 3 and is_number(cells[2]) and float(cells[2]) > 1e6:
+        kinds = ("user", "item", "time")  # seconds, or days as 20140723
     python = ", ".join(f"{kind}={n}" for n, kind in enumerate(kinds))
     shell = " ".join(f"--{kind} {n}" for n, kind in enumerate(kinds))
     line = " ".join(cells)

@@ -124,7 +124,7 @@ def test_the_large_world_is_long_tailed_and_sequential(
     same = mood[1:] == mood[:-1]  # the previous click says what comes next
     assert 0.5 < same.mean() < 0.65
     scale.write_pairs(clicks, tmp_path / "clicks.txt", rows=1000)
-    again = dm.read_interactions(tmp_path / "clicks.txt")
+    again = dm.reading.read_rows(tmp_path / "clicks.txt")
     assert np.array_equal(again.items, clicks.items)
     assert np.array_equal(again.offsets, clicks.offsets)
 

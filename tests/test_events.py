@@ -396,6 +396,7 @@ def test_k_core_by_a_loop(pairs: list[tuple[int, int]], k: int) -> None:
             {},
             "has no header.*user=0, item=1, rating=2, time=3",
         ),
+        ("1\t2\t881250949\n1\t3\t9", {}, "user=0, item=1, time=2 in Python or"),
         ("1::2::5::9\n1::3::4::8", {}, "--user 0 --item 1 --rating 2 --time 3 on the"),
         (
             "user,item\n,\n,b",

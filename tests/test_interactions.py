@@ -321,6 +321,7 @@ def test_byte_order_mark_and_old_line_ends(tmp_path: Path) -> None:
         ("1 2\n5\n", "user-first", r'line 2: format "user-first" expects.*found \'5\''),
         ("1 2 3\n5\n", "auto", r'line 2: .*items alone: format="items-only"'),
         ("1 2 3\n4 5\n1 9\n", "auto", r'line 3: .*1, began.*format="items-only"'),
+        ("1 2 881250949\n1 3 9\n", "auto", r"user=0, item=1, time=2\) .*--time 2; if"),
         ("1 2 5\n1 3 4\n", "auto", r"user=0, item=1, rating=2\) .*--rating 2; if"),
         (
             "1 2 5 9\n1 3 4 9\n",
