@@ -88,6 +88,13 @@ def _say(sentence: str) -> None:
     print(f"disrec_mini: {sentence}", file=sys.stderr, flush=True)
 
 
+def _note(sentence: str) -> None:
+    """One line on the way; of several processes from the first, which may still have
+    to say why it ends."""
+    if os.environ.get("RANK", "0") == "0":
+        print(f"disrec_mini: {sentence}", file=sys.stderr, flush=True)
+
+
 class _Parser(argparse.ArgumentParser):
     """Mistakes are answered in one line, not with the whole usage."""
 
@@ -264,7 +271,7 @@ def _train(options: argparse.Namespace, words: list[str]) -> int:
     kind(1).replace(**(run["settings"] if run else _settings(options, 1)))
     reading = run.get("reading") if run else _reading(options)
     format = run["format"] if run else options.format
-    data = _data(options.data, format, reading, None if options.quiet else _say)
+    data = _data(options.data, format, reading, None if options.quiet else _note)
     out = options.resume or options.out or _new_folder(options.data)
     locks.check_free(out)
     files = (out / "checkpoint.pt", out / "result.json")
@@ -508,7 +515,7 @@ def _data(
         else:
             data = read_events(name, **reading, said=said)
     for warning in warned:
-        _say(f"{name}: {warning.message}.")
+        _note(f"{name}: {warning.message}.")
     return data
 
 

@@ -740,7 +740,7 @@ def test_tables_without_a_header_and_flags_that_do_not_fit(
 
 
 def test_pairs_sorted_by_item_are_warned_about_in_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines = [f"{user} {item}" for user in range(9) for item in range(1, 6)]
     (tmp_path / "clicks.txt").write_text("\n".join(lines))
@@ -748,6 +748,9 @@ def test_pairs_sorted_by_item_are_warned_about_in_one_line(
     assert cli.main(["train", "clicks.txt", *few]) == 0
     first, *_ = capsys.readouterr().err.splitlines()
     assert first.startswith("disrec_mini: clicks.txt: the clicks of nearly every user")
+    monkeypatch.setenv("RANK", "1")  # the first of several processes says it
+    cli._data("clicks.txt")
+    assert capsys.readouterr().err == ""
 
 
 # -- resume ----------------------------------------------------------------------------
