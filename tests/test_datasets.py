@@ -654,3 +654,11 @@ def test_real_sets(name: str) -> None:
         assert interactions.item_names is not None
         assert interactions.item_categories is not None
         assert any(interactions.item_categories)
+
+
+def test_published_ids_are_rows(tmp_path: Path) -> None:
+    (source,) = datasets._text("owner/name/main/clicks.txt", "0", "pairs")
+    (tmp_path / "clicks.txt").write_text("1 3\n1 9\n1 3\n1 9\n")
+    read = source.read(tmp_path / "clicks.txt")
+    assert (read.n_items, read.item_names) == (9, None)
+    assert read[0].tolist() == [3, 9, 3, 9]

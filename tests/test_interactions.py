@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from disrec_mini import ids
 from disrec_mini.errors import DisrecError, DisrecIndexError
 from disrec_mini.files import write_atomic, write_json_atomic
 from disrec_mini.interactions import Interactions
@@ -273,15 +274,15 @@ def test_files_round_trip(
         path = write(tmp_path / "clicks", newline.join(lines), zipped)
         for asked in (format, *(["auto"] if format != "items-only" else [])):
             read = read_interactions(path, asked)
-            ids = sorted({item for row in sequences for item in row})
+            known = sorted({item for row in sequences for item in row})
             assert called(read) == [[str(item) for item in row] for row in sequences]
-            assert read.n_items == len(ids)
-            gaps = ids != list(range(1, len(ids) + 1))
-            expected = ("", *map(str, ids)) if gaps else None
+            assert read.n_items == len(known)
+            gaps = known != list(range(1, len(known) + 1))
+            expected = ("", *map(str, known)) if gaps else None
             assert read.item_names == expected
             numbered = read_rows(path, asked)  # a published set's own numbers
             assert rows(numbered) == sequences
-            assert (numbered.n_items, numbered.item_names) == (max(ids), None)
+            assert (numbered.n_items, numbered.item_names) == (max(known), None)
             if format != "items-only":
                 users = [str(u + 7) for u in range(len(sequences))]
                 assert list(read.user_names or ()) == users
@@ -377,6 +378,29 @@ def test_ids_of_a_file_are_no_rows_of_a_table(tmp_path: Path) -> None:
     assert (rows(one), one.item_names) == ([[1, 1, 1]], ("", "7"))
     with pytest.raises(DisrecError, match="0 is padding"):
         read_rows(tmp_path / "far")
+
+
+def test_what_items_are_called() -> None:
+    titles = ["", "Heat", "2", "Alien"]
+    numbers = ids.numbers_of(titles, 3, by_id=False)
+    assert ids.look_up(["2", "Alien", "1"], numbers) == [2, 3, 1]  # a row comes first
+    with pytest.raises(
+        DisrecError, match="item 'heat' is unknown: ids run from 1 to 3"
+    ):
+        ids.look_up(["heat"], numbers)
+    assert not ids.are_ids(titles)
+    assert not ids.are_ids(None)
+    assert ids.are_ids(["", "7", "10"])
+    data = Interactions([1, 2, 1], [0, 3], 2, ["", "7", "10"], ["u"])
+    known = ids.as_known(data, ["", "5", "10", "7"], 3, by_id=True)
+    assert (rows(known), known.n_items) == ([[3, 2, 3]], 3)
+    assert known.user_names == ("u",)
+    assert ids.as_known(known, known.item_names, 3, by_id=True) is known
+    assert rows(ids.as_known(data, None, 12, by_id=False)) == [[7, 10, 7]]
+    with pytest.raises(
+        DisrecError, match="item 10 of the data is unknown to the model"
+    ):
+        ids.as_known(data, None, 9, by_id=False)
 
 
 def test_pairs_in_the_order_of_items_are_warned_about(tmp_path: Path) -> None:
