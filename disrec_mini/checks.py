@@ -295,8 +295,6 @@ def check_who(users: Any, n: int) -> np.ndarray | None:
         raise DisrecError(f"users must be whole numbers from 0, not {short(users)}.")
     if len(who) != n:
         raise DisrecError(f"{n} sequences need as many users.")
-    if who.min(initial=0) < 0:
-        raise DisrecIndexError(f"There is no user {who.min()}: users count from 0.")
     return who.astype(np.int64)
 
 

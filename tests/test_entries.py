@@ -343,7 +343,6 @@ RECOMMEND = [
     case(ask, "users must be whole numbers", [1, 2], users=[[1], [2, 3]]),
     case(ask, "users must be whole numbers", [1, 2], users=[[1]]),
     case(ask, "1 sequences need as many users", [1, 2], users=[1, 2]),
-    case(ask, "There is no user -1", [1, 2], users=-1),
     case(ask, "exclude_seen must be True or False", [1], exclude_seen="no"),
     case(ask, "k must be", [1, 2], k=0),
     case(dm.DisRec, "config must be DisRecConfig, not int", 30),
