@@ -437,14 +437,14 @@ def check_targets(scores: Any, target: Any) -> "tuple[Tensor, Tensor]":
     return scores, column.long()
 
 
-def check_ranks(ranks: Any) -> np.ndarray:
-    """(n,) ranks as float64, whole and from 1, or a sentence."""
+def check_ranks(ranks: Any, flat: bool = True) -> np.ndarray:
+    """Ranks as float64, whole and from 1, (n,) if `flat`, or a sentence."""
     try:
         rank = np.asarray(ranks, dtype=np.float64)
     except (TypeError, ValueError):
         sentence = f"ranks must be whole numbers from 1, not {short(ranks)}."
         raise DisrecError(sentence) from None
-    if rank.ndim != 1:
+    if flat and rank.ndim != 1:
         raise DisrecError(f"ranks must be (n,), one for each user, not {rank.shape}.")
     wrong = rank[~((rank >= 1) & (rank == np.floor(rank)) & np.isfinite(rank))]
     if len(wrong):

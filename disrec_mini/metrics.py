@@ -59,7 +59,7 @@ def metrics(ranks: Tensor | Array, ks: tuple[int, ...] = KS) -> dict[str, float]
 def per_user(ranks: Array, metric: str) -> Array:
     """(n,) values of one metric, such as "ndcg@10", for ranks (n,)."""
     name, _, k = (metric := short(metric).strip("'")).partition("@")
-    rank = check_ranks(ranks)
+    rank = check_ranks(ranks, flat=False)
     if metric == "mrr":
         return 1 / rank
     if name not in ("recall", "ndcg") or not k.isdecimal() or int(k) < 1:

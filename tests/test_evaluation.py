@@ -835,3 +835,11 @@ def test_bootstrap_is_the_interval_of_resampled_means() -> None:
         assert low == pytest.approx(values.mean() - 1.96 * error, abs=0.15 * error)
         assert high == pytest.approx(values.mean() + 1.96 * error, abs=0.15 * error)
     assert evaluation.bootstrap(np.full(7, 0.25)) == (0.25, 0.25)
+
+
+def test_values_of_several_runs_have_the_shape_of_their_ranks() -> None:
+    ranks = np.array([[1, 4, 20], [2, 1, 7]])
+    found = dm.evaluation.per_user(ranks, "recall@5")
+    assert found.tolist() == [[1, 1, 0], [1, 1, 0]]
+    with pytest.raises(dm.DisrecError, match="one for each user"):
+        dm.evaluation.metrics(ranks)
