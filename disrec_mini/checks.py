@@ -482,10 +482,7 @@ def check_lists(
 ) -> tuple[np.ndarray, Any, Any]:
     """What `diversity` is given, as arrays that fit together, or a sentence."""
     n_items = check_whole(n_items, "n_items", 1)
-    try:
-        lists = np.asarray(lists)
-    except ValueError:  # rows of unequal length
-        lists = np.zeros(0)
+    lists = _array_or_nothing(lists)
     if lists.ndim != 2 or lists.dtype.kind not in "iu" or not lists.size:
         raise DisrecError(
             "lists must be an (n, k) array of item ids, 0 in empty places, not one of "
@@ -529,10 +526,7 @@ def check_labels(truth: Any, guess: Any) -> None:
     """Two (n,) arrays of labels, not empty, or a sentence."""
     shapes = []
     for name, labels in (("truth", truth), ("found", guess)):
-        try:
-            array = np.asarray(labels)
-        except ValueError:  # rows of unequal length
-            array = np.zeros((0, 0))
+        array = _array_or_nothing(labels)
         if array.ndim != 1 or not array.size:
             found = array.shape
             raise DisrecError(f"{name} must be (n,) labels, not of shape {found}.")
@@ -596,10 +590,7 @@ def check_negatives(
     negatives: Any, truth: np.ndarray, asked: np.ndarray, n_items: int
 ) -> np.ndarray:
     """(n_users, n) int64 other candidates, as `draw_negatives` makes, or a sentence."""
-    try:
-        array = np.asarray(negatives)
-    except ValueError:  # rows of unequal length
-        array = np.zeros(0)
+    array = _array_or_nothing(negatives)
     if array.ndim != 2 or array.dtype.kind not in "iu" or not array.size:
         raise DisrecError(
             f"negatives must be an (n_users, n) array of whole numbers, not one of "
@@ -679,23 +670,6 @@ def check_weights(model: Any, where: str = "the model", advice: str = "") -> Non
     if name:
         advice = advice or "train it again with a lower learning rate"
         raise DisrecError(f"{where}: {name} holds NaN or infinity; {advice}.")
-
-
-def check_stored(content: dict[str, Any]) -> None:
-    """A model file holds as many numbers as its settings speak of, or a sentence.
-
-    Looked at before a model of that size is made.
-    """
-    config, weights = content["config"], content["weights"].values()
-    wanted = check_whole(config["n_items"], "n_items", 1)
-    if "dim" in config:
-        wanted *= check_whole(config["dim"], "dim", 1)
-    stored = sum(x.untyped_storage().nbytes() for x in weights)
-    if wanted > stored:  # a number takes a byte at least
-        raise DisrecError(
-            f"it holds {stored:,} bytes of weights, too few for the {wanted:,} numbers "
-            "of its items."
-        )
 
 
 def check_no_nan(scores: "Tensor") -> None:

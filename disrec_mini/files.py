@@ -236,11 +236,14 @@ def read_torch(path: Path, wanted: str, what: str) -> dict[str, Any]:
 def _check_claims(path: Path, content: dict[str, Any]) -> None:
     """A sentence if a model of these settings would be larger than what is stored."""
     config, weights = content.get("config"), content.get("weights")
-    n_items = config.get("n_items") if isinstance(config, dict) else None
-    if not (isinstance(n_items, int) and isinstance(weights, dict) and weights):
+    if not (isinstance(config, dict) and isinstance(weights, dict) and weights):
         return
+    shape = [config.get("n_items", 1), config.get("dim", 1)]
+    if not all(isinstance(n, int) for n in shape):
+        return  # the settings' own checks complain
     sizes = [x.nbytes for x in weights.values() if hasattr(x, "nbytes")]
-    if max([n_items, *sizes]) > path.stat().st_size:
+    if max([math.prod(shape), *sizes]) > path.stat().st_size:  # a number takes a byte
         raise DisrecError(
-            f"{path} is damaged: it claims {n_items:,} items and has no room for them."
+            f"{path} is damaged: it claims {shape[0]:,} items of {shape[1]:,} numbers "
+            "and has no room for them."
         )

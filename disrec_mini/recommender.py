@@ -21,7 +21,6 @@ from disrec_mini.checks import (
     check_no_nan,
     check_rows,
     check_some,
-    check_stored,
     check_weights,
     check_who,
     check_whole,
@@ -350,7 +349,6 @@ class Recommender(nn.Module):
             )
         model_type = cls if kind == cls.own_kind() else model_class(kind)
         try:
-            check_stored(content)
             model = model_type.rebuild(content)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise DisrecError(

@@ -190,7 +190,7 @@ def test_damaged_files_are_a_sentence(model: dm.Recommender, tmp_path: Path) -> 
     if "dim" in content["config"]:
         config = {**content["config"], "dim": 10**9}
         torch.save({**content, "config": config}, file)
-        assert "too few for the" in said()
+        assert "no room for them" in said()
 
 
 def test_nothing_left_is_a_sentence(model: dm.Recommender) -> None:
