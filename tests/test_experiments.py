@@ -74,7 +74,7 @@ def test_every_plan_is_sound() -> None:
         assert other.seed == 77
         if isinstance(other.data, dict):
             assert other.data["seed"] == 77
-    for name in ("search", "defaults", "tuning"):
+    for name in ("search", "defaults", "again", "tuning"):
         assert not any(job.reads_test for job in plans.plan(name))
     with pytest.raises(dm.DisrecError, match="Did you mean ablation"):
         plans.plan("ablaton")

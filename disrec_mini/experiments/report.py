@@ -106,7 +106,7 @@ def report(name: str, folder: Path = RESULTS) -> dict[str, Any]:
         },
     }
     write_json_atomic(folder / name / "report.json", made)
-    if name in ("search", "defaults", "tuning"):
+    if name in ("search", "defaults", "again", "tuning"):
         write_json_atomic(folder / name / "log.json", _log(groups))
     return made
 
