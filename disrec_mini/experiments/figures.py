@@ -1,7 +1,7 @@
 """Stored reports as tables and figures, for chapters and the page of evidence.
 
-Two kinds of uncertainty, never mixed: over users (95 %, bootstrap) and over seeds (of a
-mean: lowest to highest; of a difference: 95 %, Student's t).
+Two kinds of uncertainty: over users alone (95 %, bootstrap), and with the seeds (of a
+mean: lowest to highest; of a difference: 95 %, users and seeds together, `verdicts`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -49,8 +49,8 @@ def beside_paper(
 def differences(
     made: dict[str, Any], pairs: Mapping[str, str], metrics: Sequence[str]
 ) -> str:
-    """Markdown: paired differences; below each its 95 % intervals, over users by
-    bootstrap and over seeds by Student's t, and the verdict.
+    """Markdown: paired differences; below each its 95 % interval, over users and seeds
+    together (over users alone with fewer than three seeds), and the verdict.
 
     pairs : {label: "b - a" as in the report}.
     """
@@ -65,11 +65,10 @@ def differences(
 
 
 def _difference(d: dict[str, Any]) -> str:
-    n = len(d["seeds"])
-    over = {"users": d["interval"], f"{n} seeds": d.get("t_interval")}
-    lines = [f"**{d['mean']:+.4f}**"]
-    lines += [f"{who} {x[0]:+.4f} to {x[1]:+.4f}" for who, x in over.items() if x]
-    return " <br>".join([*lines, d["verdict"]]).replace("-", "\N{MINUS SIGN}")
+    low, high = d.get("combined", d["interval"])
+    over = "" if "combined" in d else "users alone "
+    lines = [f"**{d['mean']:+.4f}**", f"{over}{low:+.4f} to {high:+.4f}", d["verdict"]]
+    return " <br>".join(lines).replace("-", "\N{MINUS SIGN}")
 
 
 def curve(
@@ -91,7 +90,7 @@ def forest(
     rows: Mapping[str, dict[str, Any]], xlabel: str, paper: float | None = None
 ) -> Any:
     """One paired difference a line: its mean (dot), each seed (tick), 95 % over users
-    (thick bar) and, with three seeds or more, 95 % over seeds (thin bar).
+    (thick bar) and, with three seeds or more, 95 % over users and seeds (thin bar).
 
     rows : {label: an entry of a report's differences}. paper : what the paper says the
     difference is, a dotted line.
@@ -100,14 +99,14 @@ def forest(
 
     from disrec_mini.plots import INK, INTENTIONS, WIDTH
 
-    colors = {"more": INTENTIONS[2], "less": INTENTIONS[4]}
+    colors = {"gain": INTENTIONS[2], "loss": INTENTIONS[4], "equivalent": INTENTIONS[0]}
     figure, axes = plt.subplots(figsize=(WIDTH, 0.6 + 0.24 * len(rows)))
     for y, d in enumerate(rows.values()):
         color = colors.get(d["verdict"], INTENTIONS[7])
         axes.plot(d["interval"], [y, y], color=color, lw=5, alpha=0.4)
         axes.plot(d["seeds"], [y] * len(d["seeds"]), "|", color=color, ms=7)
-        if "t_interval" in d:
-            axes.plot(d["t_interval"], [y, y], color=color, lw=1)
+        if "combined" in d:
+            axes.plot(d["combined"], [y, y], color=color, lw=1)
         axes.plot(d["mean"], y, "o", color=color, ms=5)
     axes.axvline(0, color=INK, lw=0.8)
     if paper is not None:

@@ -592,49 +592,71 @@ PLANS: dict[str, tuple[Callable[..., Jobs], str]] = {
 
 RATES = ("00", "10", "20", "30", "50")
 
-# pairs of settings whose paired difference (second minus first) a report gives
-CONTRASTS: dict[str, list[tuple[str, str]]] = {
-    "ablation": [
-        ("variant1", "variant0"),
-        ("variant1", "variant2"),
-        ("variant1", "variant3"),
-        ("variant2", "variant0"),  # the paper's "in latent space, not item by item"
-        ("variant3", "variant0"),
-        ("k4-variant1", "k4-variant0"),
-        ("variant1", "k4-variant1"),
-    ],
-    "ablation-paper": [("paper-variant1", f"paper-variant{v}") for v in (0, 2, 3)]
-    + [("paper-long-variant1", "paper-long-variant0")]
-    + [(f"paper-variant{v}", "paper-long-variant0") for v in (2, 3)],
-    "noise": [(f"noise{r}-variant1", f"noise{r}-variant0") for r in RATES]
-    + [("k4-noise30-variant1", "k4-noise30-variant0")],
-    "films": [(f"{arm}seq2item", f"{arm}both") for arm in ("", "long-k1-", "long-k4-")],
-    "threshold": [
-        ("lambda000", f"lambda{share}") for share in ("010", "030", "050", "070", "100")
-    ]
-    + [("lambda100", "lambda030"), ("lambda100", "lambda050")],
-    "regimes": [
-        ("users05-alone", "users05-both"),
-        ("users05-both", "users05-select"),
-        ("users05-four-alone", "users05-four-both"),
-        ("users20-alone", "users20-both"),
-        ("next10-alone", "next10-both"),
-        ("next10-alone", "next10-soft"),
-        ("temperature8-alone", "temperature8-both"),
-    ]
-    + [("weight0", f"weight{weight}") for weight in ("0.03", "0.3", "1")],
-    "worlds": [
-        (f"{name}-alone", f"{name}-both")
-        for name in (
-            *("shop", "items-4", "items-16", "noise-50", "stay-50", "short"),
-            *("users-100", "users-2000", "epochs-12", "epochs-24"),
-            *("group-32", "temperature", "four"),
-        )
-    ]
-    + [("shop-alone", n) for n in ("select-30", "weight-10", "start-0")]
-    + [("four-alone", "four-select-30"), ("shop-both", "select-30")]
-    + [("shop-both", "temperature-alone"), ("shop-both", "temperature-2")],
-    "smoke": [("plain", "noisy")],
+# {experiment: {question: pairs of settings}}: a report gives their paired differences,
+# second minus first, and judges those of one question together. H1 to H10 are the
+# hypotheses of book/results/README.md.
+CONTRASTS: dict[str, dict[str, list[tuple[str, str]]]] = {
+    "ablation": {
+        "H1": [("variant1", "variant0"), ("k4-variant1", "k4-variant0")],
+        "H2": [("variant1", "variant2"), ("variant1", "variant3")],
+        # the paper's "in latent space, not item by item"
+        "H2, both": [("variant2", "variant0"), ("variant3", "variant0")],
+        "H8": [("variant1", "k4-variant1")],
+    },
+    "ablation-paper": {
+        "H1": [
+            ("paper-variant1", "paper-variant0"),
+            ("paper-long-variant1", "paper-long-variant0"),
+        ],
+        "H2": [("paper-variant1", f"paper-variant{v}") for v in (2, 3)],
+        "H2, both": [(f"paper-variant{v}", "paper-long-variant0") for v in (2, 3)],
+    },
+    "noise": {
+        "H3": [(f"noise{r}-variant1", f"noise{r}-variant0") for r in RATES]
+        + [("k4-noise30-variant1", "k4-noise30-variant0")],
+    },
+    "films": {
+        "H1": [(f"{x}seq2item", f"{x}both") for x in ("", "long-k1-", "long-k4-")],
+    },
+    "threshold": {
+        "H4": [
+            ("lambda000", f"lambda{share}")
+            for share in ("010", "030", "050", "070", "100")
+        ]
+        + [("lambda100", "lambda030"), ("lambda100", "lambda050")],
+    },
+    "regimes": {
+        "H5": [
+            ("users05-alone", "users05-both"),
+            ("users05-four-alone", "users05-four-both"),
+            ("users20-alone", "users20-both"),
+        ],
+        "H5, chosen": [("users05-both", "users05-select")],
+        "H7": [("next10-alone", "next10-both")],
+        "H10": [("next10-alone", "next10-soft")],
+        "temperature": [("temperature8-alone", "temperature8-both")],
+        "weight": [("weight0", f"weight{weight}") for weight in ("0.03", "0.3", "1")],
+    },
+    "worlds": {
+        "H9": [
+            (f"{name}-alone", f"{name}-both")
+            for name in (
+                *("shop", "items-4", "items-16", "noise-50", "stay-50", "short"),
+                *("users-100", "users-2000", "epochs-12", "epochs-24"),
+                *("group-32", "four"),
+            )
+        ],
+        "chosen, light, early": [
+            *(("shop-alone", name) for name in ("select-30", "weight-10", "start-0")),
+            *(("four-alone", "four-select-30"), ("shop-both", "select-30")),
+        ],
+        "H10": [
+            ("temperature-alone", "temperature-both"),
+            ("shop-both", "temperature-alone"),
+            ("shop-both", "temperature-2"),
+        ],
+    },
+    "smoke": {"noise": [("plain", "noisy")]},
 }
 
 

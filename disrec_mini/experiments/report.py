@@ -7,7 +7,6 @@ commits they came from.
 
 import importlib.metadata
 import json
-import math
 import tempfile
 import urllib.request
 import zipfile
@@ -22,6 +21,7 @@ from disrec_mini.analysis import bootstrap
 from disrec_mini.errors import DisrecError
 from disrec_mini.experiments.plans import CONTRASTS
 from disrec_mini.experiments.queue import RESULTS
+from disrec_mini.experiments.verdicts import difference, judge, per_person
 from disrec_mini.files import write_atomic, write_json_atomic
 from disrec_mini.metrics import per_user
 from disrec_mini.runs import as_now
@@ -96,15 +96,17 @@ def report(name: str, folder: Path = RESULTS) -> dict[str, Any]:
     groups: dict[str, list[Row]] = {}
     for row in results(name, folder):
         groups.setdefault(row["job"]["name"].rpartition("-seed")[0], []).append(row)
-    made = {
+    made: dict[str, Any] = {
         "experiment": name,
         "settings": {g: _summary(rows, folder / name) for g, rows in groups.items()},
         "differences": {
             f"{b} - {a}": differences(groups[a], groups[b], folder / name)
-            for a, b in CONTRASTS.get(name, [])
+            for pairs in CONTRASTS.get(name, {}).values()
+            for a, b in pairs
             if a in groups and b in groups
         },
     }
+    _judge(name, made["differences"])
     write_json_atomic(folder / name / "report.json", made)
     if name in ("search", "defaults", "again", "tuning"):
         write_json_atomic(folder / name / "log.json", _log(groups))
@@ -145,7 +147,12 @@ def _summary(rows: list[Row], folder: Path) -> dict[str, Any]:
             for metric, each in _per_user(rows, row["seed"], folder).items():
                 name = metric if "next" in metric else f"test {metric}"
                 persons.setdefault(name, []).append(each)
-    users = {m: bootstrap(_mean(each)) for m, each in persons.items() if m in values}
+    nested = _nested(rows)
+    users = {
+        metric: bootstrap(per_person(each, nested))
+        for metric, each in persons.items()
+        if metric in values
+    }
     return {
         "job": rows[0]["job"],
         "seeds": [row["seed"] for row in rows],
@@ -194,33 +201,49 @@ def _numbers(row: Row) -> Iterator[tuple[str, float]]:
     yield "best epoch", row["best_epoch"]
 
 
-def _mean(each: list[Array]) -> Array:
-    """(N,) mean over seeds; one seed's values where seeds differ in their users."""
-    same = len({len(values) for values in each}) == 1
-    return np.mean(each, axis=0) if same else each[0]
-
-
+PRIMARY = ("sampled recall@10", "full recall@10")
 METRICS = ("recall@1", "recall@5", "recall@10", "ndcg@5", "ndcg@10", "mrr")
 
 
 def differences(a: list[Row], b: list[Row], folder: Path) -> dict[str, Any]:
     """What b has more than a, on the same test users, over the seeds both have.
 
-    For each metric: `mean` over seeds and users; `users`, its standard error over users
-    (each user's difference is first averaged over seeds); `interval`, 95 %, by
-    bootstrap over users; `seeds`, the difference of each seed; with three seeds or
-    more `t_interval`, 95 %, by Student's t over seeds. `verdict`, by the rule of
-    book/results/README.md: "more" or "less" where both intervals leave out zero, else
-    "not told apart"; "too few seeds" with fewer than three.
+    For each metric what `verdicts.difference` says of it, the verdict as if it were the
+    only one: `report` judges the contrasts of an experiment together.
     """
     gains: dict[str, list[Array]] = {}
+    bases: dict[str, list[float]] = {}
     both = sorted({r["seed"] for r in a} & {r["seed"] for r in b})
     for seed in both:
         old, new = (_per_user(rows, seed, folder) for rows in (a, b))
         for metric in old.keys() & new.keys():
             gains.setdefault(metric, []).append(new[metric] - old[metric])
-    made = {metric: difference(rows) for metric, rows in gains.items()}
+            bases.setdefault(metric, []).append(float(np.nanmean(old[metric])))
+    made = {
+        metric: difference(rows, float(np.mean(bases[metric])), _nested(a))
+        for metric, rows in gains.items()
+    }
     return made | _at_equal_time(a, b, both)
+
+
+def _nested(rows: list[Row]) -> bool:
+    """Whether each seed has users of its own: a world made anew."""
+    return isinstance(rows[0]["job"]["data"], dict)
+
+
+def _judge(name: str, contrasts: dict[str, dict[str, Any]]) -> None:
+    """Each family of an experiment together: the contrasts that answer one question, in
+    one metric; in the two metrics that decide hypotheses, PRIMARY, together."""
+    for family, pairs in CONTRASTS.get(name, {}).items():
+        together: dict[str, list[dict[str, Any]]] = {}
+        for a, b in pairs:
+            for metric, d in contrasts.get(f"{b} - {a}", {}).items():
+                if "verdict" in d:
+                    key = "primary" if metric in PRIMARY else metric
+                    d["question"] = family
+                    together.setdefault(key, []).append(d)
+        for entries in together.values():
+            judge(entries)
 
 
 def _at_equal_time(a: list[Row], b: list[Row], seeds: list[int]) -> dict[str, Any]:
@@ -281,43 +304,11 @@ def _of_ranks(stored: dict[str, Array]) -> dict[str, Array]:
         for metric in METRICS:
             values = per_user(stored[f"{protocol}_ranks"], metric)
             per_metric[f"{protocol} {metric}"] = values
-            per_metric[f"{protocol} warm {metric}"] = values[warm]
+            per_metric[f"{protocol} warm {metric}"] = np.where(warm, values, np.nan)
     for key, values in stored.items():
         if key.startswith("next_"):
             per_metric[f"recall of the next {key[5:]}"] = values
     return per_metric
-
-
-# quantile .975 of Student's t for 1, 2, ... degrees of freedom (0 has none); more than
-# nine count as nine, which errs towards "not told apart"
-T_975 = (math.nan, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
-
-
-def difference(gains: list[Array]) -> dict[str, Any]:
-    """One entry of `differences`, from gains (users,), one array for each seed.
-
-    Which users are warm may differ by seed: then the errors over users are those of
-    the first.
-    """
-    each = np.array([rows.mean() for rows in gains])
-    per_person = _mean(gains)
-    users = float(per_person.std(ddof=1) / np.sqrt(len(per_person)))
-    interval = np.array(bootstrap(per_person)) - per_person.mean() + each.mean()
-    mean, n = float(each.mean()), len(each)
-    measured: dict[str, Any] = {"mean": mean, "users": users, "seeds": each.tolist()}
-    measured["interval"] = interval.tolist()
-    if n < 3:
-        return {**measured, "verdict": "too few seeds"}
-    spread = float(each.std(ddof=1) / np.sqrt(n))
-    reach = T_975[min(n - 1, len(T_975) - 1)] * spread
-    measured |= {"seeds_error": spread, "t_interval": [mean - reach, mean + reach]}
-    both = (measured["interval"], measured["t_interval"])
-    verdict = "not told apart"
-    if all(low > 0 for low, _ in both):
-        verdict = "more"
-    elif all(high < 0 for _, high in both):
-        verdict = "less"
-    return {**measured, "verdict": verdict}
 
 
 def find(name: str, file: str = "report.json") -> Path:
