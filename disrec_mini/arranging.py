@@ -6,19 +6,19 @@ b     z     2       ->   a x 1 | a y 3 | b z 2 -> b: z
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 import numpy as np
 
-from disrec_mini.checks import check_whole, did_you_mean
-from disrec_mini.checks import is_number as is_real
+from disrec_mini.cells import Ids, Ratings, Times
+from disrec_mini.checks import check_whole, did_you_mean, is_number
 from disrec_mini.errors import DisrecError
 from disrec_mini.orders import scrambled, warn_if_sorted
-from disrec_mini.tables import USUAL, Table, frame_table, is_number, plain
+from disrec_mini.tables import USUAL, Table, frame_table, plain
 
 Column = str | int | None
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_LIKE_GAPS = {"nan", "none", "null", "na", "n/a", "nat", "\\n"}
+_READ: dict[str, type] = {"user": Ids, "item": Ids, "time": Times, "rating": Ratings}
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Choice:
     def __post_init__(self) -> None:
         check_whole(self.k_core, "k_core", 0)
         check_whole(self.seed, "seed", 0)
-        if self.min_rating is not None and not is_real(self.min_rating):
+        if self.min_rating is not None and not is_number(self.min_rating):
             raise DisrecError(f"min_rating must be a number, not {self.min_rating!r}.")
 
     @property
@@ -58,25 +58,29 @@ def arrange_frame(frame: Any, **options: Any) -> dict[str, Any]:
 def arrange(table: Table, choice: Choice, level: int = 4) -> dict[str, Any]:
     """The fields of `Interactions`, or a sentence. level : of warnings' callers."""
     where = _columns(table, choice)
-    cells = dict(zip(where, table.pick(list(where.values())), strict=True))
-    n_read = len(cells["user"])
+    if choice.min_rating is None:
+        where.pop("rating", None)
+    names = {kind: table.columns[n] for kind, n in where.items()}
+    read = {kind: _READ[kind](table.name, name) for kind, name in names.items()}
+    for part in table.parts(list(where.values())):
+        for column, cells in zip(read.values(), part, strict=True):
+            column.add(cells)
+    users, user_names = read["user"].finish()
+    items, item_names = read["item"].finish()
+    n_read = len(users)
     if n_read == 0:
         raise DisrecError(f"{table.name} has a header and no events under it.")
-    names = {kind: table.columns[n] for kind, n in where.items()}
-    users, user_names = _ids(cells["user"], table.name, names["user"])
-    items, item_names = _ids(cells["item"], table.name, names["item"])
     kept = (users >= 0) & (items >= 0)
-    times = ratings = None
-    if "time" in cells:
-        times, there = _times(cells["time"], table.name, names["time"])
+    values: dict[str, Any] = dict.fromkeys(("time", "rating"))
+    for kind in read.keys() & values.keys():
+        values[kind], there = read[kind].finish()
         kept &= there
-    if "rating" in cells and choice.min_rating is not None:
-        ratings, there = _ratings(cells["rating"], table.name, names["rating"])
-        kept &= there
+    times = values["time"]
     dropped = [(n_read - int(kept.sum()), "with an empty cell")]
-    if ratings is not None:
-        liked = kept & (ratings >= choice.min_rating)
-        dropped.append((int((kept & ~liked).sum()), f"rated below {choice.min_rating}"))
+    if choice.min_rating is not None:
+        liked = kept & (values["rating"] >= choice.min_rating)
+        low = f"rated below {choice.min_rating:.15g}"
+        dropped.append((int((kept & ~liked).sum()), low))
         kept = liked
     order = np.flatnonzero(kept)
     order = order[_order(users, items, times, order, choice.seed)]
@@ -84,7 +88,9 @@ def arrange(table: Table, choice: Choice, level: int = 4) -> dict[str, Any]:
     users, items, more = _thinned(users, items, choice)
     _check_some(users, table.name, [*dropped, *more])
     fields = _fields(users, items, user_names, item_names)
-    if times is None and all(map(_whole, item_names)):
+    if times is None and all(
+        name.isascii() and name.isdecimal() for name in item_names
+    ):
         warn_if_sorted(fields["items"], fields["offsets"], level)
     if choice.said is not None:
         choice.said(_summary(table, names, n_read, [*dropped, *more], fields))
@@ -161,136 +167,6 @@ def _column(table: Table, kind: str, wanted: Column) -> int | None:
     return found[0]
 
 
-# -- cells -----------------------------------------------------------------------------
-
-
-def _is_gap(cell: Any) -> bool:
-    """None, "", NaN, and the gaps of pandas."""
-    if isinstance(cell, str):
-        return not cell or cell.isspace()
-    return cell is None or type(cell).__name__ == "NAType" or cell != cell
-
-
-def _whole(text: str) -> bool:
-    return text.isascii() and text.isdecimal()
-
-
-def _ids(cells: Any, table: str, column: str) -> tuple[np.ndarray, list[str]]:
-    """(n,) numbers of ids in their order, -1 where there is none, and their names.
-
-    The order is that of numbers if all are whole numbers, else that of texts.
-    """
-    if isinstance(cells, np.ndarray) and cells.dtype.kind in "iu":
-        whole, inverse = np.unique(cells, return_inverse=True)
-        return inverse, [str(number) for number in whole.tolist()]
-    seen: dict[Any, int] = {}
-    cells = cells.tolist() if isinstance(cells, np.ndarray) else cells
-    try:
-        raw = [seen.setdefault(cell, len(seen)) for cell in cells]
-    except TypeError:
-        raise DisrecError(
-            f"column {column!r} of {table} has lists or objects: ids are texts or "
-            "numbers."
-        ) from None
-    texts = [_id(cell) for cell in seen]
-    known = sorted(set(texts) - {""})
-    if all(map(_whole, known)):
-        known.sort(key=lambda text: (len(text.lstrip("0")), text.lstrip("0"), text))
-    number = {text: n for n, text in enumerate(known)} | {"": -1}
-    table_of = np.array([number[text] for text in texts], np.int64)
-    return table_of[np.array(raw, np.int64)], known
-
-
-def _id(cell: Any) -> str:
-    if _is_gap(cell):
-        return ""
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))  # a frame's numbers beside gaps
-    return str(cell).strip()
-
-
-def _ratings(cells: Any, table: str, column: str) -> tuple[np.ndarray, np.ndarray]:
-    """(n,) numbers, and where there is one."""
-    simple = _all_numbers(cells)
-    if simple is not None:
-        return simple, np.ones(len(simple), bool)
-    there = np.array([not _is_gap(cell) for cell in cells], bool)
-    values = np.zeros(len(there))
-    some = [cell for cell, is_there in zip(cells, there, strict=True) if is_there]
-    try:
-        values[there] = np.array(some, dtype=object).astype(float)
-    except (ValueError, TypeError):
-        wrong = next(cell for cell in some if not is_number(str(cell)))
-        raise DisrecError(
-            f"column {column!r} of {table} must hold ratings, numbers, not {wrong!r}."
-        ) from None
-    return values, there
-
-
-def _times(cells: Any, table: str, column: str) -> tuple[np.ndarray, np.ndarray]:
-    """(n,) numbers that rise with time, and where there is one; or a sentence.
-
-    Whole numbers stay exact, dates become microseconds since 1970.
-    """
-    if isinstance(cells, np.ndarray) and cells.dtype.kind in "iuM":
-        there = (
-            ~np.isnat(cells) if cells.dtype.kind == "M" else np.ones(len(cells), bool)
-        )
-        return cells.astype(np.int64), there
-    there = np.array([not _is_gap(cell) for cell in cells], bool)
-    some = [cell for cell, is_there in zip(cells, there, strict=True) if is_there]
-    found = _numbers([str(cell) for cell in some])
-    if found is None:
-        mixed = sum(is_number(str(cell)) for cell in some)
-        dates = [c for c in some if not (mixed and is_number(str(c)))]
-        found = np.array([_moment(cell, table, column) for cell in dates], np.int64)
-        if mixed:
-            raise DisrecError(
-                f"column {column!r} of {table} has numbers and dates, such as "
-                f"{str(dates[0])!r}: write all of its times in one way."
-            )
-    values = np.zeros(len(there), found.dtype)
-    values[there] = found
-    return values, there
-
-
-def _all_numbers(cells: Any) -> np.ndarray | None:
-    """A file's texts or a frame's numbers without a gap, at once; None for others."""
-    if isinstance(cells, np.ndarray):
-        return cells if cells.dtype.kind == "f" and np.isfinite(cells).all() else None
-    return _numbers(cells) if all(type(cell) is str for cell in cells) else None
-
-
-def _numbers(texts: list[str]) -> np.ndarray | None:
-    """Texts as whole numbers, else as broken ones, else None."""
-    for kind in (np.int64, np.float64):
-        try:
-            values = np.array(texts).astype(kind) if texts else np.zeros(0, kind)
-        except (ValueError, OverflowError):
-            continue
-        if np.isfinite(values).all():
-            return values
-    return None
-
-
-def _moment(cell: Any, table: str, column: str) -> int:
-    """Microseconds since 1970 of a date; without a zone it is UTC."""
-    try:
-        if not isinstance(cell, date):
-            text = str(cell).strip()
-            text = f"{text[:-1]}+00:00" if text[-1:] in "Zz" else text
-            cell = datetime.fromisoformat(text)
-        elif not isinstance(cell, datetime):
-            cell = datetime(cell.year, cell.month, cell.day)
-    except ValueError:
-        raise DisrecError(
-            f"column {column!r} of {table} has {cell!r}, which is no time: write "
-            "numbers or dates such as 2014-07-23 or 2014-07-23T18:05:00Z."
-        ) from None
-    zoned = cell if cell.tzinfo else cell.replace(tzinfo=timezone.utc)
-    return int((zoned - _EPOCH) // timedelta(microseconds=1))
-
-
 # -- order, what is kept ---------------------------------------------------------------
 
 
@@ -343,14 +219,13 @@ def _fields(
     users: np.ndarray, items: np.ndarray, user_names: list[str], item_names: list[str]
 ) -> dict[str, Any]:
     """Numbers without gaps, in the order of names."""
-    who, lengths = np.unique(users, return_counts=True)
-    what, inverse = np.unique(items, return_inverse=True)
+    lengths, counts = np.bincount(users), np.bincount(items)
     return {
-        "items": inverse + 1,
-        "offsets": np.concatenate([[0], np.cumsum(lengths)]),
-        "n_items": len(what),
-        "item_names": ["", *(item_names[j] for j in what.tolist())],
-        "user_names": [user_names[u] for u in who.tolist()],
+        "items": np.cumsum(counts > 0)[items],
+        "offsets": np.concatenate([[0], np.cumsum(lengths[lengths > 0])]),
+        "n_items": int((counts > 0).sum()),
+        "item_names": ["", *(item_names[j] for j in np.flatnonzero(counts).tolist())],
+        "user_names": [user_names[u] for u in np.flatnonzero(lengths).tolist()],
     }
 
 
@@ -363,10 +238,18 @@ def _summary(
 ) -> str:
     """One line: what was read, assumed, dropped and is left."""
     columns = ", ".join(f"{kind} {name!r}" for kind, name in names.items())
-    order = "" if "time" in names else ", no time: in the order of the rows"
+    order = [] if "time" in names else ["no time: in the order of the rows"]
+    assumed = ", ".join([columns, *order, *table.notes])
     gone = ", ".join(f"{n:,} {why}" for n, why in dropped if n)
+    clicks = {"user": np.diff(fields["offsets"]), "item": np.bincount(fields["items"])}
+    odd = "".join(
+        f"; {name!r} is taken for a name, of {clicks[kind][n]:,} clicks"
+        for kind in clicks
+        for n, name in enumerate(fields[f"{kind}_names"])
+        if name.lower() in _LIKE_GAPS
+    )
     return (
-        f"{table.name}: {n_read:,} events ({columns}{order}); "
+        f"{table.name}: {n_read:,} events ({assumed}); "
         f"dropped {gone or 'none'}; {len(fields['items']):,} clicks of "
-        f"{len(fields['user_names']):,} users on {fields['n_items']:,} items"
+        f"{len(fields['user_names']):,} users on {fields['n_items']:,} items{odd}"
     )

@@ -112,7 +112,14 @@ class _Table:
         wrong = np.flatnonzero(kinds == 2)
         if len(wrong):
             line = self.text.count(b"\n", 0, int(wrong[0])) + 1
+            from disrec_mini.delimited import separator
+            from disrec_mini.tables import by_numbers, no_header
+
+            first = self.text.partition(b"\n")[0].decode()
+            cells = first.split(separator([first]))
             hint = " (tables with columns: read_events)" if line == 1 else ""
+            if hint and len(cells) > 1 and no_header(cells):
+                hint = f" (of a table of events, {by_numbers(cells)})"
             self.fail(line, f"expected whole numbers separated by blanks{hint}")
         edges = np.diff(kinds == 1, prepend=False, append=False)
         starts, ends = np.flatnonzero(edges).reshape(-1, 2).T
@@ -146,15 +153,12 @@ class _Table:
         if n not in (3, 4) or (self.columns != n).any():
             return
         if len(np.unique(self.values[::n])) < len(self.columns):
-            kinds = ["user", "item", "rating", "time"][:n]
-            if n == 3 and self.values[2] > 1e6:  # seconds, or days as 20140723
-                kinds[2] = "time"
-            python = ", ".join(f"{kind}={k}" for k, kind in enumerate(kinds))
-            shell = " ".join(f"--{kind} {k}" for k, kind in enumerate(kinds))
+            from disrec_mini.tables import by_numbers
+
+            first = [str(value) for value in self.values[:n].tolist()]
             raise DisrecError(
                 f"{self.path} has {n} numbers on every line and users on several, as a "
-                "table of events: choose columns by number, read_events(path, "
-                f"{python}) or on the command line {shell}; if lines hold items alone, "
+                f"table of events: {by_numbers(first)}; if lines hold items alone, "
                 'pass format="items-only".'
             )
 

@@ -1,24 +1,29 @@
 """Tables with named columns: CSV, TSV, .inter, JSON lines, Parquet, frames."""
 
-import csv
+import ast
+import contextlib
 import importlib
 import io
 import json
-import math
 import os
 import re
+import warnings
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from disrec_mini.cells import Cells, is_number, moment
+from disrec_mini.delimited import PART, Delimited, separator
 from disrec_mini.errors import DisrecError
 from disrec_mini.files import read_text
 
+_PARQUET = b"PAR1"
 SUFFIXES = (".csv", ".tsv", ".inter", ".jsonl", ".json", ".parquet")
 USUAL: dict[str, tuple[str, ...]] = {  # kind -> names, the surest first
     "user": (
@@ -26,17 +31,18 @@ USUAL: dict[str, tuple[str, ...]] = {  # kind -> names, the surest first
         "username sessionid session",
     ),
     "item": (
-        "item itemid iid movieid asin parentasin product productid bookid businessid "
-        "trackid songid artistid gameid newsid articleid sku",
-        "movie book track song artist game article",
+        "item itemid iid movieid asin parentasin product productid bookid isbn "
+        "businessid trackid songid artistid gameid newsid videoid articleid sku",
+        "movie book track song artist game video article",
     ),
     "time": (
         "time timestamp unixreviewtime ts datetime unixtime eventtime timestampms "
-        "createdat",
-        "date day",
+        "timems createdat",
+        "date day tdat eventdate",
     ),
-    "rating": ("rating ratings stars overall score",),
+    "rating": ("rating ratings stars overall score bookrating",),
 }
+_ARRAYS = r"u?int\d\d?\b|float|double|date|time(stamp|delta)|duration"
 _TYPED = re.compile(r"(.+):(token|float)(_seq)?")  # RecBole's headers
 
 
@@ -45,12 +51,14 @@ class Table:
     """A table whose columns are read when they are chosen.
 
     name : what sentences call it. columns : names, in order; texts of their numbers
-    where there is no header. pick : numbers of columns -> their cells.
+    where there is no header. parts : numbers of columns -> their cells, some rows after
+    the other, so that memory holds a part of them. notes : what was assumed.
     """
 
     name: str
     columns: list[str]
-    pick: Callable[[Sequence[int]], list[Any]]
+    parts: Callable[[Sequence[int]], Iterator[Sequence[Cells]]]
+    notes: tuple[str, ...] = ()
 
 
 def is_table(path: str | os.PathLike[str]) -> bool:
@@ -65,10 +73,15 @@ def is_table(path: str | os.PathLike[str]) -> bool:
             head = zlib.decompressobj(31).decompress(head, 65536)
     except (OSError, zlib.error):
         return False
+    if head.startswith(_PARQUET):
+        return True
     line = head.decode("utf-8-sig", "ignore").strip().partition("\n")[0].strip()
-    cells = line.split(_separator(line) if _separator(line) != " " else None)
-    names = [cell.strip().strip('"') for cell in cells]
-    return len(names) > 1 and all(re.fullmatch(r"[A-Za-z_][\w:]*", n) for n in names)
+    sep = separator([line])
+    names = [
+        cell.strip().strip('"') for cell in line.split(None if sep == " " else sep)
+    ]
+    word = r"[^\W\d]\w*(:\w+)?" if sep == " " else r"[^\W\d][\w .:-]*"
+    return len(names) > 1 and all(re.fullmatch(word, name) for name in names)
 
 
 def read_table(
@@ -81,16 +94,17 @@ def read_table(
     """
     path = Path(path)
     ends = path.name.lower().removesuffix(".gz")
-    if ends.endswith(".parquet"):
+    if ends.endswith(".parquet") or _starts(path, _PARQUET):
         return _from_parquet(path)
-    text = read_text(path, "a table of events in UTF-8").decode("utf-8")
-    if not text.strip():
+    data = read_text(path, "a table of events in UTF-8")
+    start = data[:65536].lstrip()[:1] or data.lstrip()[:1]
+    if not start:
         raise DisrecError(f"{path} is empty: expected a header and lines of events.")
-    if ends.endswith((".json", ".jsonl")) or text.lstrip()[:1] in "[{":
-        return _from_json(path, text)
+    if ends.endswith((".json", ".jsonl")) or start in b"[{":
+        return _from_json(path, data)
     if sep is not None and (not isinstance(sep, str) or sep in ("", '"', "\n", "\r")):
         raise DisrecError(f"sep must be a sign that parts cells, not {sep!r}.")
-    return _from_text(path, text, sep, by_number)
+    return _from_text(path, data, sep, by_number)
 
 
 def plain(name: str) -> str:
@@ -98,162 +112,228 @@ def plain(name: str) -> str:
     return re.sub(r"[\W_]", "", name.lower())
 
 
-def is_number(text: str) -> bool:
-    """Finite ones only."""
+def _starts(path: Path, mark: bytes) -> bool:
     try:
-        return math.isfinite(float(text))
-    except ValueError:
+        with path.open("rb") as file:
+            return file.read(len(mark)) == mark
+    except OSError:
         return False
 
 
 # -- text ------------------------------------------------------------------------------
 
 
-def _separator(line: str) -> str:
-    return next((sep for sep in ("\t", "::", ",", ";", "|") if sep in line), " ")
-
-
-def _rows(text: str, sep: str, quoted: bool) -> Iterator[tuple[int, list[str]]]:
-    """Number of a line, its cells; lines without any are left out."""
-    if len(sep) == 1 and sep != " ":
-        csv.field_size_limit(2**31 - 1)
-        lines = io.StringIO(text)
-        reader = csv.reader(lines, delimiter=sep)
-        if not quoted:
-            reader = csv.reader(lines, delimiter=sep, quoting=csv.QUOTE_NONE)
-        for row in reader:
-            if len(row) > 1 or (row and row[0].strip()):
-                yield reader.line_num, row
-        return
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            yield number, line.split(None if sep == " " else sep)
-
-
-def _from_text(path: Path, text: str, sep: str | None, by_number: bool) -> Table:
-    sep = sep or _separator(text.lstrip("\n").partition("\n")[0])
-    quoted = not path.name.lower().removesuffix(".gz").endswith(".inter")
-    first = [cell.strip() for cell in next(_rows(text, sep, quoted))[1]]
+def _from_text(path: Path, data: bytes, sep: str | None, by_number: bool) -> Table:
+    lines = Delimited.of(path, data, sep)
+    first = [cell.strip() for cell in lines.first()]
     usual = {name for tier in USUAL.values() for name in " ".join(tier).split()}
     typed = [match[1] if (match := _TYPED.fullmatch(n)) else n for n in first]
     headed = any(plain(name) in usual for name in typed) or not by_number
-    if headed and any(map(is_number, first)):
-        raise DisrecError(f"{path} has no header: {_by_number(first)}.")
+    if headed and no_header(first):
+        raise DisrecError(f"{path} has no header: {by_numbers(first)}.")
     columns = typed if headed else [str(n) for n in range(len(first))]
+    notes = [] if headed else ["no header"]
+    if b'"' in data and not lines.quoted:
+        notes.append("quotes are signs like others")
 
-    def pick(chosen: Sequence[int]) -> list[list[str]]:
-        picked: list[list[str]] = [[] for _ in chosen]
-        pairs = list(zip(picked, chosen, strict=True))
-        rows = _rows(text, sep, quoted)
-        if headed:
-            next(rows)
-        try:
-            for line, row in rows:
-                if len(row) != len(columns):
-                    raise DisrecError(
-                        f"{path}, line {line}: has {len(row)} cells and the first line "
-                        f"{len(columns)}; cells with {sep!r} in them need quotes."
-                    )
-                for column, n in pairs:
-                    column.append(row[n])
-        except csv.Error as error:
-            raise DisrecError(f"{path} is no table of cells: {error}.") from None
-        return picked
+    def parts(chosen: Sequence[int]) -> Iterator[Sequence[Cells]]:
+        return lines.parts(chosen, len(columns), headed)
 
-    return Table(str(path), columns, pick)
+    return Table(str(path), columns, parts, tuple(notes))
 
 
-def _by_number(cells: list[str]) -> str:
-    """Advice for a table without a header."""
-    kinds: tuple[str, ...] = ("user", "item", "rating", "time")
-    kinds = kinds[: max(2, len(cells))]
-    if len(cells) == 3 and is_number(cells[2]) and float(cells[2]) > 1e6:
-        kinds = ("user", "item", "time")  # seconds, or days as 20140723
-    python = ", ".join(f"{kind}={n}" for n, kind in enumerate(kinds))
-    shell = " ".join(f"--{kind} {n}" for n, kind in enumerate(kinds))
+def no_header(cells: Sequence[str]) -> bool:
+    """Whether a first line's cells are values, numbers or dates."""
+    return any(is_number(cell) or _is_date(cell) for cell in cells)
+
+
+def by_numbers(cells: Sequence[str]) -> str:
+    """Advice for a table without a header, from its first line."""
+    kinds = {"user": 0, "item": 1, "rating": 2, "time": 3}
+    dates = [n for n, cell in enumerate(cells) if _is_date(cell)]
+    late = [n for n, c in enumerate(cells) if n > 1 and is_number(c) and float(c) > 1e6]
+    if dates or late:  # seconds, or days as 20140723
+        kinds["time"] = time = dates[0] if dates else late[-1]
+        rest = [n for n in range(1, len(cells)) if n != time]
+        kinds["item"] = item = next((n for n in rest if "." not in cells[n]), rest[0])
+        stars = [n for n in rest if n > item and is_number(cells[n])]
+        stars = [n for n in stars if 0 <= float(cells[n]) <= 10]
+        kinds["rating"] = stars[0] if stars else len(cells)
+    found = {kind: n for kind, n in kinds.items() if n < max(2, len(cells))}
+    python = ", ".join(f"{kind}={n}" for kind, n in found.items())
+    shell = " ".join(f"--{kind} {n}" for kind, n in found.items())
     line = " ".join(cells)
     shown = line if len(line) <= 40 else line[:37] + "..."
     return (
-        f"its first line is {shown!r}; choose columns by number, such as {python} in "
-        f"Python or {shell} on the command line"
+        f"its first line is {shown!r}; choose columns by number, such as "
+        f"read_events(path, {python}) or on the command line {shell}"
     )
+
+
+def _is_date(cell: str) -> bool:
+    return not is_number(cell) and moment(cell.strip()) is not None
 
 
 # -- JSON, Parquet, frames -------------------------------------------------------------
 
 
-def _from_json(path: Path, text: str) -> Table:
-    whole = text.lstrip().startswith("[")
-    rows: list[Any] = []
-    for number, line in enumerate([text] if whole else text.split("\n"), 1):
+def _from_json(path: Path, data: bytes) -> Table:
+    columns: dict[str, None] = {}
+    for number, row in enumerate(_objects(path, data), 1):
+        if not isinstance(row, dict):
+            what = f"event {number} is no object"
+            raise DisrecError(
+                f"{path} must hold JSON objects with named values: {what}."
+            )
+        columns.update(dict.fromkeys(row))
+    if not columns:
+        raise DisrecError(
+            f"{path} must hold JSON objects with named values: it holds none."
+        )
+    names = list(columns)
+
+    def parts(chosen: Sequence[int]) -> Iterator[list[list[Any]]]:
+        rows = _objects(path, data)
+        while part := list(islice(rows, PART)):
+            yield [[row.get(names[n]) for row in part] for n in chosen]
+
+    return Table(str(path), names, parts)
+
+
+def _objects(path: Path, data: bytes) -> Iterator[Any]:
+    """What stands in a list, or on every line."""
+    whole = data[:65536].lstrip().startswith(b"[")
+    lines = [data.decode()] if whole else io.TextIOWrapper(io.BytesIO(data), "utf-8")
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            found = json.loads(line)
-        except (ValueError, RecursionError):
+            found = _object(line)
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             where = str(path) if whole else f"{path}, line {number}"
             raise DisrecError(
                 f"{where}: is not JSON; expected one object on every line, or a list "
                 "of them."
             ) from None
-        rows += found if whole else [found]
-    wrong = [n for n, row in enumerate(rows, 1) if not isinstance(row, dict)]
-    if wrong or not rows:
-        what = f"event {wrong[0]} is no object" if wrong else "it holds none"
-        raise DisrecError(f"{path} must hold JSON objects with named values: {what}.")
-    columns = list(dict.fromkeys(name for row in rows for name in row))
+        yield from found if whole else [found]
 
-    def pick(chosen: Sequence[int]) -> list[list[Any]]:
-        return [[row.get(columns[n]) for row in rows] for n in chosen]
 
-    return Table(str(path), columns, pick)
+def _object(line: str) -> Any:
+    """JSON, or a literal of Python as in older sets: {u'username': u'Ann', ...}."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about signs such as "\\d"
+            return ast.literal_eval(line.strip())
 
 
 def _from_parquet(path: Path) -> Table:
-    if not path.exists():
-        raise DisrecError(f"{path} does not exist: expected a table of events.")
-    readers = (("polars", "read_parquet"), ("pyarrow.parquet", "read_table"))
-    for module, read in readers:
-        if find_spec(module.partition(".")[0]) is None:
-            continue
-        try:
-            frame = getattr(importlib.import_module(module), read)(path)
-        except Exception:  # each has kinds of its own for a damaged file
-            raise DisrecError(f"{path} is damaged or not Parquet.") from None
-        names = getattr(frame, "column_names", None) or list(frame.columns)
-        return frame_table({name: frame[name] for name in names}, str(path))
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise DisrecError(f"{path} {what}: expected a table of events.")
+    modules = {"pyarrow": _by_pyarrow, "polars": _by_polars}
+    for module, read in modules.items():
+        if find_spec(module) is not None:
+            importlib.import_module(module)
+            return read(path)
     raise DisrecError(f"{path} needs pyarrow or polars: pip install pyarrow.")
 
 
+@contextlib.contextmanager
+def _sound(path: Path) -> Iterator[None]:
+    """Each library has kinds of its own for a damaged file: one sentence."""
+    try:
+        yield
+    except (DisrecError, MemoryError):
+        raise
+    except Exception:
+        raise DisrecError(f"{path} is damaged or not Parquet.") from None
+
+
+def _by_pyarrow(path: Path) -> Table:
+    from pyarrow import Table as Rows
+    from pyarrow.parquet import ParquetFile
+
+    with _sound(path), ParquetFile(path) as file:
+        names = file.schema_arrow.names
+
+    def parts(chosen: Sequence[int]) -> Iterator[list[Cells]]:
+        wanted = [names[n] for n in chosen]
+        for name in wanted:
+            if names.count(name) > 1:
+                raise DisrecError(f"{path} has several columns {name!r}: rename one.")
+        with _sound(path), ParquetFile(path) as file:
+            for batch in file.iter_batches(PART, columns=wanted):
+                rows = Rows.from_batches([batch])
+                yield [_cells(rows[name]) for name in wanted]
+
+    return Table(str(path), names, parts)
+
+
+def _by_polars(path: Path) -> Table:
+    import polars
+
+    with _sound(path):
+        names = list(polars.read_parquet_schema(path))
+
+    def parts(chosen: Sequence[int]) -> Iterator[Sequence[Cells]]:
+        wanted = [names[n] for n in chosen]
+        with _sound(path):
+            frame = polars.read_parquet(path, columns=wanted)
+            rows = frame_table({name: frame[name] for name in wanted}, str(path))
+        yield from rows.parts(range(len(wanted)))
+
+    return Table(str(path), names, parts)
+
+
 def frame_table(frame: Any, name: str = "the table") -> Table:
-    """A pandas or polars frame, or a dict of arrays, as a table; or a sentence."""
-    labels = frame if isinstance(frame, Mapping) else getattr(frame, "columns", None)
-    if labels is None or isinstance(frame, np.ndarray):
+    """A pandas or polars frame or a pyarrow table, or a dict of arrays; or a
+    sentence."""
+    labels = None  # of a lazy frame, and of whatever is no frame
+    if hasattr(frame, "__len__"):
+        labels = (
+            frame if isinstance(frame, Mapping) else getattr(frame, "columns", None)
+        )
+        labels = getattr(frame, "column_names", labels)  # pyarrow
+    if labels is None:
+        lazy = "; collect() it first" if hasattr(frame, "collect") else ""
         raise DisrecError(
             "events come as a pandas or polars frame or a dict of arrays, not "
-            f"{type(frame).__name__}."
+            f"{type(frame).__name__}{lazy}."
         )
     labels = list(labels)
 
-    def pick(chosen: Sequence[int]) -> list[Any]:
-        picked = [_cells(frame[labels[n]]) for n in chosen]
-        lengths = [len(column) for column in picked]
+    def column(n: int) -> Cells:
+        return _cells(frame.iloc[:, n] if hasattr(frame, "iloc") else frame[labels[n]])
+
+    def parts(chosen: Sequence[int]) -> Iterator[list[Cells]]:
+        columns = [column(n) for n in chosen]
+        lengths = [len(cells) for cells in columns]
         if len(set(lengths)) > 1:
             listed = ", ".join(map(str, lengths))
             raise DisrecError(
                 f"the columns of {name} have different lengths: {listed}."
             )
-        return picked
+        for start in range(0, lengths[0], 16 * PART):
+            yield [cells[start : start + 16 * PART] for cells in columns]
 
-    return Table(name, [str(label) for label in labels], pick)
+    return Table(name, [str(label) for label in labels], parts)
 
 
-def _cells(column: Any) -> Any:
-    """An array of whole or broken numbers or of times, else a list."""
+def _cells(column: Any) -> Cells:
+    """An array of numbers or times where nothing is rounded by it, else a list."""
+    kind = str(getattr(column, "dtype", getattr(column, "type", ""))).lower()
+    if "," in kind and hasattr(getattr(column, "dt", None), "tz_convert"):  # pandas
+        column = column.dt.tz_convert(None)
+    if hasattr(column, "to_numpy") and re.match(_ARRAYS, kind):
+        array = column.to_numpy()
+        broken = kind.startswith(("float", "double"))  # else whole ones beside gaps
+        if array.dtype.kind in ("iufmM" if broken else "iumM"):
+            return array
     for method in ("to_pylist", "to_list"):  # pyarrow; polars and pandas
         if hasattr(column, method):
-            column = getattr(column, method)()
-            break
+            return getattr(column, method)()
     try:
         array = np.asarray(column)
     except ValueError:  # rows of unequal length
@@ -261,4 +341,4 @@ def _cells(column: Any) -> Any:
     if array.ndim != 1:
         raise DisrecError(f"a column must have one dimension, not {array.ndim}.")
     # as they are: an array would make texts of numbers and of gaps beside texts
-    return array if array.dtype.kind in "iufM" else list(column)
+    return array if array.dtype.kind in "iufmM" else list(column)

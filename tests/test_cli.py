@@ -685,7 +685,7 @@ def test_a_table_of_events_from_training_to_lists(
     assert cli.main([str(word) for word in words]) == 0
     shown = capsys.readouterr()
     read = dm.read_events(data, user="who", min_rating=2, k_core=2, keep_repeats=False)
-    assert "rated below 2.0, " in shown.err
+    assert "rated below 2, " in shown.err
     assert f"{read.n_clicks:,} clicks of {read.n_users} users on" in shown.err
     reading = {"user": "who", "min_rating": 2, "k_core": 2, "keep_repeats": False}
     assert json.loads((out / "run.json").read_text())["reading"] == reading

@@ -396,8 +396,12 @@ def test_k_core_by_a_loop(pairs: list[tuple[int, int]], k: int) -> None:
             {},
             "has no header.*user=0, item=1, rating=2, time=3",
         ),
-        ("1\t2\t881250949\n1\t3\t9", {}, "user=0, item=1, time=2 in Python or"),
-        ("1::2::5::9\n1::3::4::8", {}, "--user 0 --item 1 --rating 2 --time 3 on the"),
+        (
+            "1\t2\t881250949\n1\t3\t9",
+            {},
+            r"read_events\(path, user=0, item=1, time=2\) or",
+        ),
+        ("1::2::5::9\n1::3::4::8", {}, "line --user 0 --item 1 --rating 2 --time 3"),
         (
             "user,item\n,\n,b",
             {},

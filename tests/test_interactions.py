@@ -315,7 +315,7 @@ def test_byte_order_mark_and_old_line_ends(tmp_path: Path) -> None:
         (
             "1,2\n",
             "auto",
-            r"line 1: .*by blanks \(.*read_events\), found '1,2'",
+            r"line 1: .*by blanks \(.*read_events\(path, user=0, item=1.* found '1,2'",
         ),
         ("1 9999999999999999999\n", "auto", r"line 1: has a number of more than 18"),
         ("1 2\n1 2 3\n", "pairs", r'line 2: format "pairs" expects `user item` on'),
