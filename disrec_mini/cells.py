@@ -43,7 +43,7 @@ class Ids:
             cells, back = np.unique(cells, return_inverse=True)
             cells = cells.tolist()
         try:
-            codes = np.fromiter(map(self.seen.__getitem__, cells), np.int64, len(cells))
+            codes = np.fromiter(map(self.seen.__getitem__, cells), np.int32, len(cells))
         except TypeError:
             raise DisrecError(
                 f"{self.where} has lists or objects: ids are texts or numbers."
@@ -57,10 +57,11 @@ class Ids:
         """
         texts = [self._text(cell) for cell in self.seen]
         known = sorted(set(texts) - {""})
+        self._check_texts(known)
         if all(re.fullmatch("-?[0-9]{1,4000}", text) for text in known):
             known.sort(key=int)
         number = {text: n for n, text in enumerate(known)} | {"": -1}
-        codes = np.concatenate(self.parts) if self.parts else np.zeros(0, np.int64)
+        codes = np.concatenate([np.zeros(0, np.int32), *self.parts])
         return np.array([number[text] for text in texts], np.int64)[codes], known
 
     def _text(self, cell: Any) -> str:
@@ -79,6 +80,12 @@ class Ids:
         if isinstance(cell, float | np.floating | Decimal):  # such as 3.0 beside gaps
             whole = math.isfinite(cell) and cell == int(cell)
         return str(int(cell)) if whole else str(cell).strip()
+
+    def _check_texts(self, known: list[str]) -> None:
+        """Halves of signs, as JSON may have, cannot be written."""
+        for text in known:
+            if not text.isascii() and re.search("[\ud800-\udfff]", text):
+                raise DisrecError(f"{self.where} has {text!r}, which is no text.")
 
     def _check_exact(self, cells: np.ndarray) -> None:
         """Broken numbers skip whole ones beyond 2**53: two ids could be one."""

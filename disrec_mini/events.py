@@ -26,8 +26,8 @@ def read_events(
 
     Parameters
     ----------
-    path : CSV, TSV, RecBole's .inter, JSON lines, each plain or gzipped, or Parquet
-        where pyarrow or polars is installed.
+    path : CSV, TSV, RecBole's .inter, lines of JSON or of Python's literals, each plain
+        or gzipped, or Parquet where pyarrow or polars is installed.
     user, item, time, rating : columns, by name or by number from 0, the latter also
         without a header. Those with usual names, such as `user_id`, `movieId`, `asin`,
         `timestamp`, `stars`, are found.
@@ -41,8 +41,9 @@ def read_events(
     Returns
     -------
     Interactions
-        Ids, texts or numbers, are `user_names` and `item_names`, in their order. Clicks
-        are in order of time: numbers or ISO dates, UTC if they do not say. Those at one
+        Ids, texts or numbers, are `user_names` and `item_names`, in their order, as
+        the file writes them but for blanks around them. Clicks are in order of time:
+        numbers or ISO dates, to the microsecond, UTC if they do not say. Those at one
         time stand in a drawn order, without a meaning. Without a time column the rows'
         order counts, and rows that seem sorted by item are warned about. Rows with an
         empty user, item, time or needed rating are dropped.

@@ -90,8 +90,8 @@ class Interactions:
 
     @classmethod
     def from_frame(cls, frame: Any, **options: Any) -> "Interactions":
-        """From a pandas or polars frame or a dict of arrays; options of `read_events`
-        but `path` and `sep`."""
+        """From a pandas or polars frame, a pyarrow table or a dict of arrays; options
+        of `read_events` but `path` and `sep`."""
         from disrec_mini.arranging import arrange_frame
 
         return cls(**arrange_frame(frame, **options))
