@@ -65,15 +65,15 @@ def arrange(table: Table, choice: Choice, level: int = 4) -> dict[str, Any]:
     for part in table.parts(list(where.values())):
         for column, cells in zip(read.values(), part, strict=True):
             column.add(cells)
-    users, user_names = read["user"].finish()
-    items, item_names = read["item"].finish()
+    users, user_names = read.pop("user").finish()
+    items, item_names = read.pop("item").finish()
     n_read = len(users)
     if n_read == 0:
         raise DisrecError(f"{table.name} has a header and no events under it.")
     kept = (users >= 0) & (items >= 0)
     values: dict[str, Any] = dict.fromkeys(("time", "rating"))
-    for kind in read.keys() & values.keys():
-        values[kind], there = read[kind].finish()
+    for kind in list(read):
+        values[kind], there = read.pop(kind).finish()
         kept &= there
     times = values["time"]
     dropped = [(n_read - int(kept.sum()), "with an empty cell")]
@@ -183,7 +183,16 @@ def _order(
     users, items = users[kept], items[kept]
     if times is None:
         return np.argsort(users, kind="stable")
-    return np.lexsort((scrambled(users, items, seed), times[kept], users))
+    times = times[kept]
+    order = np.lexsort((times, users))
+    users, times = users[order], times[order]
+    tied = np.zeros(len(order) + 1, bool)  # with the click before
+    tied[1:-1] = (users[1:] == users[:-1]) & (times[1:] == times[:-1])
+    some = np.flatnonzero(tied[1:] | tied[:-1])
+    group = np.cumsum(~tied[:-1])[some]
+    drawn = scrambled(users[some], items[order[some]], seed)
+    order[some] = order[some][np.lexsort((drawn, group))]
+    return order
 
 
 def _thinned(

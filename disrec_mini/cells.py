@@ -15,6 +15,7 @@ from disrec_mini.errors import DisrecError
 
 Cells = np.ndarray | Sequence[Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_WHOLE = re.compile("-?[0-9]{1,4000}")  # longer ones are no numbers to Python
 _UNITS = {  # since 1970, until 2286; without 1970 to 1973
     "seconds": (1e8, 1e10),
     "milliseconds": (1e11, 1e13),
@@ -55,18 +56,19 @@ class Ids:
 
         The order is that of numbers if all are whole numbers, else that of texts.
         """
-        texts = [self._text(cell) for cell in self.seen]
+        texts = [
+            cell.strip() if isinstance(cell, str) else self._text(cell)
+            for cell in self.seen
+        ]
         known = sorted(set(texts) - {""})
         self._check_texts(known)
-        if all(re.fullmatch("-?[0-9]{1,4000}", text) for text in known):
+        if all(map(_WHOLE.fullmatch, known)):
             known.sort(key=int)
         number = {text: n for n, text in enumerate(known)} | {"": -1}
         codes = np.concatenate([np.zeros(0, np.int32), *self.parts])
         return np.array([number[text] for text in texts], np.int64)[codes], known
 
     def _text(self, cell: Any) -> str:
-        if isinstance(cell, str):
-            return cell.strip()
         if is_gap(cell):
             return ""
         if isinstance(cell, bytes):

@@ -16,6 +16,8 @@ from typing import Any, BinaryIO
 
 from disrec_mini.errors import DisrecError
 
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
 
 def write_atomic(
     path: str | os.PathLike[str],
@@ -131,13 +133,17 @@ def read_text(
         ) from None
     except OSError as error:
         raise DisrecError(f"{path} cannot be read: {error.strerror}.") from error
+    hint = "; it seems to be UTF-16: save it as UTF-8" if data[:2] in _UTF_16 else ""
     try:
         data.decode("utf-8")
         binary = b"\0" in data
-    except UnicodeDecodeError:
+    except UnicodeDecodeError as error:
         binary = True
+        if b"\0" not in data:
+            line = data.count(b"\n", 0, error.start) + 1
+            hint = f"; line {line} is in another encoding: save it as UTF-8"
     if binary:
-        raise DisrecError(f"{path} is not a text file: expected {expected}.")
+        raise DisrecError(f"{path} is not a text file: expected {expected}{hint}.")
     return (
         data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     )

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 import disrec_mini as dm
 from disrec_mini import tables
+from disrec_mini.arranging import _order
 from disrec_mini.errors import DisrecError
 from disrec_mini.interactions import Interactions
+from disrec_mini.orders import scrambled
 from disrec_mini.tables import is_table
 
 EVENTS = [  # user, item, rating, time: rows in no order
@@ -283,6 +285,16 @@ def test_ties_have_no_meaning(tmp_path: Path) -> None:
     other = dm.read_events(path, seed=1)
     assert clicks(other) != clicks(data)
     assert clicks(dm.read_events(path)) == clicks(data)
+
+
+def test_the_drawn_order_by_a_plain_sort() -> None:
+    rng = np.random.default_rng(0)
+    users, items, times = rng.integers(0, [[5], [9], [6]], (3, 500))
+    kept = np.flatnonzero(rng.random(500) < 0.8)
+    drawn = scrambled(users[kept], items[kept], 7)
+    plain = np.lexsort((drawn, times[kept], users[kept]))
+    assert (_order(users, items, times, kept, 7) == plain).all()
+    assert (_order(users, items, times / 4, kept, 7) == plain).all()
 
 
 def test_without_times_rows_stand_in_their_order(tmp_path: Path) -> None:
