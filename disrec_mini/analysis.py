@@ -35,9 +35,11 @@ def compare(
     """
     for name, x in (("a", a), ("b", b)):
         checks.check_is(x, Metrics, name, "what `evaluate` returns")
-    if not np.array_equal(a.users, b.users) or (a.protocol, a.on) != (b.protocol, b.on):
+    asked = [(x.protocol, x.on, x.exclude_seen) for x in (a, b)]
+    if not np.array_equal(a.users, b.users) or asked[0] != asked[1]:
         raise DisrecError(
-            "compare needs the same users, protocol and part of the data."
+            "compare needs the same users, protocol and part of the data, and the same "
+            "exclude_seen."
         )
     if a.negatives_sha256 != b.negatives_sha256:
         raise DisrecError("compare needs the same negatives: pass the same `seed`.")

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from disrec_mini.checks import check_scores, check_split, check_whole
+from disrec_mini.checks import check_flag, check_scores, check_split, check_whole
 from disrec_mini.recommender import CELLS, evaluation_mode, model_device, products
 from disrec_mini.recommender import TOKENS as TOKENS
 from disrec_mini.splitting import Histories, Split, held_out
@@ -22,23 +22,31 @@ SEEN = 2**22  # clicks left out at once, also those that are not read
 
 
 def draw_negatives(
-    split: Split, on: str = "test", n: int = 100, seed: int = 0
+    split: Split,
+    on: str = "test",
+    n: int = 100,
+    seed: int = 0,
+    exclude_seen: bool = True,
 ) -> Array:
     """The other candidates of the sampled protocol, one row for each user.
 
     n items drawn without replacement in proportion to their clicks in ALL the data
-    (as BERT4Rec's code does), none of them the user's own. All that are left if fewer
-    than n remain; 0 fills the row. Users without a true item have zeros.
+    (as BERT4Rec's code does), none of them the user's own; with exclude_seen=False any
+    but the true one, where few of the drawn are the user's, so that the full protocol
+    says more. All that are left if fewer than n remain; 0 fills the row. Users without
+    a true item have zeros.
 
     Returns
     -------
     (n_users, n) int64, the same for every model with the same seed.
     """
-    users = np.flatnonzero(held_out(split, on))
+    users = np.flatnonzero(truth := held_out(split, on))
     n, seed = check_whole(n, "n", 1), check_whole(seed, "seed", 0)
     rng = np.random.default_rng([seed, ("valid", "test").index(on)])
     popularity = split.counts().astype(np.float64)
-    own = _own_items(split)
+    own = np.arange(split.n_users) * (split.n_items + 1) + truth  # sorted
+    if check_flag(exclude_seen, "exclude_seen"):
+        own = _own_items(split)
     negatives = np.zeros((split.n_users, n), np.int64)
     for chunk in np.array_split(users, -(-len(users) // 4096) or 1):
         negatives[chunk] = _draw_rows(chunk, own, popularity, n, rng)

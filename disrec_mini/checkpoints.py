@@ -105,11 +105,12 @@ def restore(folder: Path, run: dict[str, Any], state: State) -> None:
     path, content = folder / FILE, _read(folder)
     if not content:
         return
+    known = {"config": _defaults(state.model), "plan": {"exclude_seen": True}}
     for part, now in run.items():
         if part in content or part != "objective":  # older files do not say
             before = content.get(part)
-            if part == "config" and isinstance(before, dict):  # of fewer settings
-                before = {**_defaults(state.model), **before}
+            if isinstance(before, dict):  # of fewer settings
+                before = {**known.get(part, {}), **before}
             check_same_run(part, before, now, path)
     own = processes.own_part(content.get("random"), path)
     check_epochs(folder, run["plan"]["epochs"], content)

@@ -334,6 +334,8 @@ def check_fit(
     if not isinstance(patience, int | np.integer | None) or patience is True:
         found = short(patience)
         raise DisrecError(f"patience must be a whole number or None, not {found}.")
+    if patience is not None and patience < 1:
+        raise DisrecError("patience must be at least 1 validation, or None.")
     check_minutes(minutes)
     if not isinstance(out, str | os.PathLike | None) or out == "":
         raise DisrecError(f"out must be a folder's name or None, not {short(out)}.")
@@ -631,13 +633,16 @@ def warn_of_few(least: int, k: int) -> None:
     )
 
 
-def check_some(lists: Sequence[Sequence[int]]) -> None:
+def check_some(found: Iterable[object], exclude_seen: bool) -> None:
     """Somebody is recommended something, or a sentence."""
-    if not any(lists):
+    if any(found):
+        return
+    if exclude_seen:
         raise DisrecError(
             "nothing is left to recommend: every item was clicked or scored -inf; with "
-            "exclude_seen=False clicked items come back."
+            "exclude_seen=False (--include-seen) clicked items come back."
         )
+    raise DisrecError("nothing is left to recommend: every item was scored -inf.")
 
 
 # -- weights, scores -------------------------------------------------------------------

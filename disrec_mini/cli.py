@@ -159,6 +159,7 @@ def _add_train(parser: argparse.ArgumentParser, kind: str) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--threads", type=int, help="CPU threads torch may use")
     parser.add_argument("--quiet", action="store_true", help="no progress")
+    _add_seen(parser, "--exclude-seen")
     folder = parser.add_mutually_exclusive_group()
     folder.add_argument("--out", type=Path, help="folder of a new run")
     folder.add_argument("--resume", type=Path, metavar="DIR", help="go on with a run")
@@ -217,6 +218,29 @@ def _reading(options: argparse.Namespace) -> dict[str, Any] | None:
             f"{flags} is for tables of events, and {options.data} is read as {what}."
         )
     return None
+
+
+def _add_seen(parser: argparse.ArgumentParser, default: str) -> None:
+    seen = parser.add_mutually_exclusive_group()
+    for flag, text in (
+        ("--include-seen", "clicked items are candidates too: people buy again"),
+        ("--exclude-seen", f"clicked items are left out (default: {default})"),
+    ):
+        seen.add_argument(
+            flag,
+            dest="exclude_seen",
+            action="store_const",
+            const=flag == "--exclude-seen",
+            help=text,
+        )
+
+
+def _excludes_seen(options: argparse.Namespace) -> bool:
+    """As the flag says, or the run of --model."""
+    if options.exclude_seen is None:
+        with contextlib.suppress(DisrecError):
+            return bool(_read_run(_folder(options))["exclude_seen"])
+    return options.exclude_seen is not False
 
 
 def _add_base(parser: argparse.ArgumentParser) -> None:
@@ -323,6 +347,7 @@ def _run(
             split,
             seed=run["seed"],
             about={"command": command, "data": run["data"], "format": run["format"]},
+            exclude_seen=run["exclude_seen"],
             keep=out / "model.pt",
             **_fit_options(options, run, out),
         )
@@ -412,6 +437,7 @@ def _new_run(
         "epochs": options.epochs or (PAPER_EPOCHS if base == "paper" else None),
         "validate_every": options.validate_every or 1,
         "patience": options.patience,
+        "exclude_seen": options.exclude_seen is not False,
         "settings": _settings(options, split.train),
     }
 
@@ -435,7 +461,7 @@ def _resumed(options: argparse.Namespace) -> dict[str, Any] | None:
     run = _read_run(folder)
     if run["data"] != options.data:
         raise DisrecError(f"{folder} is a run on {run['data']}, not {options.data}.")
-    names = ("base", "format", "seed", "validate_every", "patience")
+    names = ("base", "format", "seed", "validate_every", "patience", "exclude_seen")
     now = {name: getattr(options, name) for name in names}
     unsaid = ("None", "auto")  # as texts: 0 is something that was said
     now = {name: value for name, value in now.items() if str(value) not in unsaid}
@@ -457,7 +483,8 @@ def _read_run(folder: Path) -> dict[str, Any]:
     try:
         run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         base = "paper" if run.get("paper") else "in_batch"
-        run = {"model": "disrec", "base": base, **run}  # older files do not say
+        older = {"model": "disrec", "base": base, "exclude_seen": True}
+        run = {**older, **run}  # older files do not say
         config_class(run["model"])(1).replace(**run["settings"])
         Choice(**run.get("reading") or {})
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
@@ -466,6 +493,7 @@ def _read_run(folder: Path) -> dict[str, Any]:
     if not (
         isinstance(run.get("data"), str)
         and run.get("format") in ("auto", *FORMATS)
+        and type(run.get("exclude_seen")) is bool
         and all(type(run.get(name)) is int for name in whole)
         and all(type(run.get(name, "")) in (int, type(None)) for name in unsaid)
     ):
@@ -527,6 +555,8 @@ def _print_table(result: dict[str, Any]) -> None:
     print(f"{'':18}" + "".join(f"{name:>11}" for name in names) + f"{'users':>9}")
     for part in ("valid", "test"):
         rows = {k: v for k, v in result.get(part, {}).items() if isinstance(v, dict)}
+        if not all(row["exclude_seen"] for row in rows.values()):
+            _note(f"{part}: clicked items are candidates too")
         for protocol, row in rows.items():
             for label, values in (("", row), (" warm", row["warm"])):
                 cells = "".join(f"{values[name]:11.4f}" for name in names)
@@ -544,6 +574,7 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
         "--protocol", choices=["sampled", "full", "both"], default="both"
     )
     parser.add_argument("--on", choices=["valid", "test"], default="test")
+    _add_seen(parser, "as the run was trained")
 
 
 def _evaluate(options: argparse.Namespace, words: list[str]) -> int:
@@ -554,7 +585,8 @@ def _evaluate(options: argparse.Namespace, words: list[str]) -> int:
     protocols = (
         ("sampled", "full") if options.protocol == "both" else (options.protocol,)
     )
-    metrics = runs.measure(model, leave_one_out(known(data)), (options.on,), protocols)
+    split, exclude = leave_one_out(known(data)), _excludes_seen(options)
+    metrics = runs.measure(model, split, (options.on,), protocols, exclude_seen=exclude)
     _print_table(runs.as_result(metrics))
     return 0
 
@@ -638,6 +670,7 @@ def _add_recommend(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="NAME_OR_FILE", help="with --user")
     parser.add_argument("--format", choices=["auto", *FORMATS], default="auto")
     parser.add_argument("-k", type=int, default=10, help="how many")
+    _add_seen(parser, "as the run was trained")
     parser.add_argument(
         "--out", type=Path, help="with --all: a tab-separated file, not the screen"
     )
@@ -661,7 +694,7 @@ def _recommend(options: argparse.Namespace, words: list[str]) -> int:
         by_id, user = _by_id(options, model), _user(data, options.user)
         clicks = known(data.select([user]))[0].tolist()
     names = model.item_names
-    best = model.recommend(clicks, options.k, users=user)
+    best = model.recommend(clicks, options.k, _excludes_seen(options), user)
     for place, item in enumerate(best, start=1):
         assert isinstance(item, int)  # one sequence, so one list of ids
         name = names[item] if names else ""

@@ -39,6 +39,7 @@ def evaluate(
     users: Array | None = None,
     negatives: Array | None = None,
     seed: int = 0,
+    exclude_seen: bool = True,
     cells: int = CELLS,
 ) -> Metrics:
     """Rank every user's held-out click.
@@ -51,6 +52,8 @@ def evaluate(
     on : "valid" reads training clicks, "test" training and validation clicks.
     users : some users only, numbers or a mask.
     negatives : (n_users, n) lists instead of drawn ones.
+    exclude_seen : False ranks among the user's earlier clicks too, as in a shop where
+        people buy again; negatives are then drawn from all items but the true one.
     cells : scores held in memory at once.
 
     Returns
@@ -69,17 +72,18 @@ def evaluate(
     asked = checks.check_asked(truth, users, on)  # (n_evaluated,)
     checks.check_whole(seed, "seed", 0)
     checks.check_whole(cells, "cells", 1)
+    exclude_seen = checks.check_flag(exclude_seen, "exclude_seen")
     if protocol == "full":
         negatives = None
     elif negatives is None:
-        negatives = draw_negatives(split, on, seed=seed)
+        negatives = draw_negatives(split, on, seed=seed, exclude_seen=exclude_seen)
     else:
         negatives = checks.check_negatives(negatives, truth, asked, split.n_items)
     rank, candidates = np.empty((2, len(asked)), np.int64)  # (n_evaluated,) each
     for rows, scores in scored_batches(model, split, on, asked, negatives, cells):
         true = truth[asked[rows]]  # (B,)
         if negatives is None:
-            seen = Histories(split, on).seen(asked[rows])
+            seen = Histories(split, on).seen(asked[rows] if exclude_seen else asked[:0])
             rank[rows], candidates[rows] = _full_ranks(scores, true, *seen)
         else:
             worst = 1 + (negatives[asked[rows]] > 0).sum(1)  # (B,), lists may be short
@@ -89,7 +93,7 @@ def evaluate(
     checks.warn_of_few(int(candidates.min()), max(KS))
     warm = split.train.counts()[truth[asked]] > 0
     digest = "" if negatives is None else sha256(negatives.tobytes()).hexdigest()
-    return Metrics(protocol, on, rank, asked, warm, digest, candidates)
+    return Metrics(protocol, on, rank, asked, warm, digest, candidates, exclude_seen)
 
 
 def _full_ranks(

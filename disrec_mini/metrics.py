@@ -78,7 +78,7 @@ class Metrics(Mapping[str, float]):
     the true item occurs in training. negatives_sha256 : of the candidate lists
     ("" for the full protocol). candidates : (n_evaluated,) int64, how many items were
     ranked, the true one among them: where k reaches them, Recall@k is 1 whatever the
-    model says.
+    model says. exclude_seen : whether earlier clicks were left out of them.
     """
 
     protocol: str
@@ -88,6 +88,7 @@ class Metrics(Mapping[str, float]):
     warm: Array
     negatives_sha256: str = ""
     candidates: Array = field(default_factory=lambda: np.zeros(0, np.int64))
+    exclude_seen: bool = True
     values_: dict[str, float] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -126,10 +127,10 @@ class Metrics(Mapping[str, float]):
             "n_users": len(self.ranks),
             "candidates_mean": mean,
             "candidates_least": int(self.candidates.min(initial=2**62) % 2**62),
+            "exclude_seen": self.exclude_seen,
         }
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{k}={v:.4f}" for k, v in self.values_.items())
-        return (
-            f"Metrics({self.protocol}, {self.on}, {len(self.ranks):,} users: {shown})"
-        )
+        about = f"{self.protocol}, {self.on}, {len(self.ranks):,} users"
+        return f"Metrics({about}: {shown})"

@@ -14,18 +14,7 @@ from typing import Any, ClassVar, TypeVar
 import torch
 from torch import Tensor, nn
 
-from disrec_mini.checks import (
-    check_flag,
-    check_is,
-    check_names,
-    check_no_nan,
-    check_rows,
-    check_some,
-    check_weights,
-    check_who,
-    check_whole,
-    click_rows,
-)
+from disrec_mini import checks
 from disrec_mini.errors import DisrecError
 from disrec_mini.files import read_torch, write_torch
 from disrec_mini.interactions import Interactions
@@ -147,8 +136,10 @@ class Recommender(nn.Module):
 
     def __init__(self, config: Config, item_names: Names = None) -> None:
         super().__init__()
-        check_is(config, self.config_type, "config", "the settings of this model")
-        names = check_names(item_names, "item_names", config.n_items + 1)
+        checks.check_is(
+            config, self.config_type, "config", "the settings of this model"
+        )
+        names = checks.check_names(item_names, "item_names", config.n_items + 1)
         self.config = config
         self.item_names = None if names is None else [*map(str, names)]
 
@@ -260,11 +251,22 @@ class Recommender(nn.Module):
         DisrecError : no click, an unknown item, a k below 1, weights or scores that are
             no numbers; nothing is left to recommend.
         """
-        single, rows = click_rows(items, self.n_items)
-        k = check_whole(k, "k", 1)
-        check_flag(exclude_seen, "exclude_seen")
-        who = check_who(users, len(rows))
-        answers: list[list[int]] = [[] for _ in rows]
+        single, rows = checks.click_rows(items, self.n_items)
+        k = checks.check_whole(k, "k", 1)
+        checks.check_flag(exclude_seen, "exclude_seen")
+        best, _ = self.best(rows, k, exclude_seen, checks.check_who(users, len(rows)))
+        answers: list[list[int]] = [row[row > 0].tolist() for row in best]
+        checks.check_some(answers, exclude_seen)
+        return answers[0] if single else answers
+
+    @torch.no_grad()
+    def best(
+        self, rows: Sequence[Any], k: int, exclude_seen: bool, users: Any = None
+    ) -> tuple[Tensor, Tensor]:
+        """Items (B, k), best first, of click sequences as long as they are, B of them,
+        and their scores; 0 and -inf where there are fewer."""
+        shape = len(rows), min(k, self.n_items)
+        best, values = torch.zeros(shape, dtype=torch.int64), torch.zeros(shape)
         order = sorted(range(len(rows)), key=lambda n: -len(rows[n]))
         chunk = min(256, CELLS // (self.n_items + 1))
         with evaluation_mode(self):
@@ -272,37 +274,33 @@ class Recommender(nn.Module):
                 longest = min(len(rows[order[0]]), self.max_len or TOKENS)
                 size = max(1, min(chunk, TOKENS // longest))
                 some, order = order[:size], order[size:]
-                whose = None if who is None else torch.from_numpy(who[some])
-                best = self._best([rows[n] for n in some], k, exclude_seen, whose)
-                for n, found in zip(some, best, strict=True):
-                    answers[n] = found
-        check_some(answers)
-        return answers[0] if single else answers
+                whose = None if users is None else torch.from_numpy(users[some])
+                scores = self._scores([rows[n] for n in some], exclude_seen, whose)
+                top = scores.topk(shape[1])  # (B, k)
+                best[some] = top.indices.masked_fill(top.values == -math.inf, 0).cpu()
+                values[some] = top.values.float().cpu()
+        return best, values
 
-    def _best(
-        self, rows: list[list[int]], k: int, exclude_seen: bool, users: Tensor | None
-    ) -> list[list[int]]:
+    def _scores(
+        self, rows: list[Any], exclude_seen: bool, users: Tensor | None
+    ) -> Tensor:
         device = model_device(self)
-        latest = [torch.tensor(row[-(self.max_len or len(row)) :]) for row in rows]
+        clicks = [torch.tensor(row) for row in rows]
+        latest = [row[-(self.max_len or len(row)) :] for row in clicks]
         lengths = torch.tensor([len(row) for row in latest], device=device)  # (B,)
         items = nn.utils.rnn.pad_sequence(latest, batch_first=True)  # (B, T)
         users = None if users is None else users.to(device)
         scores = self.score(items.to(device), lengths, users).clone()  # (B, M + 1)
-        check_no_nan(scores[:, 1:])
-        for n, row in enumerate(rows if exclude_seen else []):
+        checks.check_no_nan(scores[:, 1:])
+        for n, row in enumerate(clicks if exclude_seen else []):
             scores[n, row] = -math.inf
-        top = scores.topk(min(k, self.n_items))  # (B, k)
-        found = zip(top.values.tolist(), top.indices.tolist(), strict=True)
-        return [
-            [j for value, j in zip(*row, strict=True) if value > -math.inf]
-            for row in found
-        ]
+        return scores
 
     def check(
         self, items: Tensor, lengths: Tensor, users: Tensor | None = None
     ) -> None:
         """Raise a sentence if these are not click sequences that the model can read."""
-        check_rows(items, lengths, self.n_items, self.max_len)
+        checks.check_rows(items, lengths, self.n_items, self.max_len)
 
     # -- files -------------------------------------------------------------------------
 
@@ -315,7 +313,7 @@ class Recommender(nn.Module):
         """Write settings, weights, item names and version to one file, atomically."""
         from disrec_mini import __version__
 
-        check_weights(self, "the model is not saved")
+        checks.check_weights(self, "the model is not saved")
         content = {
             "format": FORMAT,
             "version": __version__,
@@ -355,7 +353,7 @@ class Recommender(nn.Module):
                 f"{path} was written by disrec_mini {content.get('version', '?')} and "
                 f"does not fit this version: {str(error).splitlines()[0]}"
             ) from None
-        check_weights(model, str(path))
+        checks.check_weights(model, str(path))
         return model.eval()
 
     @classmethod
@@ -397,7 +395,7 @@ def evaluation_mode(model: Any) -> Iterator[None]:
     DisrecError : a weight is NaN or infinite.
     """
     if isinstance(model, nn.Module):
-        check_weights(model)
+        checks.check_weights(model)
     training = getattr(model, "training", False)
     if training:
         model.eval()

@@ -58,6 +58,7 @@ def run(
     parts: Sequence[str] = ("valid", "test"),
     candidates: Split | None = None,
     full_valid_users: int | None = None,
+    exclude_seen: bool = True,
     keep: Path | None = None,
     **options: Any,
 ) -> Run | None:
@@ -69,7 +70,8 @@ def run(
     train : what it learns from. read : the clicks it reads when it is measured.
     seed : of weights and training.
     about : entries of the result file that say what was run, such as its command.
-    parts, candidates, full_valid_users : as in `measure`.
+    parts, candidates, full_valid_users, exclude_seen : as in `measure`; the last is of
+        validation while it trains, too.
     keep : where the model is saved, before anything is measured.
     options : of `fit`.
 
@@ -82,7 +84,7 @@ def run(
     model = make_model(kind, config, train.train)
     history = History(stopped_by="counted")
     if not isinstance(model, Counted):
-        history = fit(model, train, seed=seed, **options)
+        history = fit(model, train, seed=seed, exclude_seen=exclude_seen, **options)
     if history.stopped_by == "interrupt":
         return None
     if keep is not None and processes.rank() == 0:
@@ -93,6 +95,7 @@ def run(
         parts,
         candidates=candidates,
         full_valid_users=full_valid_users,
+        exclude_seen=exclude_seen,
     )
     made = {**about, "model": kind, "settings": asdict(config), "seed": seed}
     result = {**made, **provenance(), "peak_mb": peak_mb()}
@@ -114,6 +117,7 @@ def measure(
     *,
     candidates: Split | None = None,
     full_valid_users: int | None = None,
+    exclude_seen: bool = True,
 ) -> Measured:
     """Both protocols on both parts, or some of them.
 
@@ -123,17 +127,19 @@ def measure(
         read must not change it).
     full_valid_users : at most so many users, always the same, in the full list on
         validation, which is the slowest.
+    exclude_seen : as in `evaluate`.
     """
+    seen = {"exclude_seen": exclude_seen}
     metrics: Measured = {}
     for part in parts:
         asks = "sampled" in protocols
-        negatives = draw_negatives(candidates or read, part) if asks else None
+        lists = draw_negatives(candidates or read, part, **seen) if asks else None
         metrics[part] = {}
         for protocol in protocols:
             few = full_valid_users if (part, protocol) == ("valid", "full") else None
             users = None if few is None else some_users(read, few)
             metrics[part][protocol] = evaluate(
-                model, read, protocol, part, users=users, negatives=negatives
+                model, read, protocol, part, users=users, negatives=lists, **seen
             )
     return metrics
 

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from disrec_mini import checkpoints, processes
 from disrec_mini.candidates import draw_negatives, some_users
 from disrec_mini.checkpoints import State
-from disrec_mini.checks import check_choice, check_fit, check_whole
+from disrec_mini.checks import check_choice, check_fit, check_flag, check_whole
 from disrec_mini.checks import choose_device as choose_device
 from disrec_mini.dealing import deal, evaluate, pooled
 from disrec_mini.errors import DisrecError
@@ -45,14 +45,14 @@ class _Plan:
     select: str
     protocol: str
     valid_users: int
+    exclude_seen: bool
 
     def __post_init__(self) -> None:
         for name in ("epochs", "validate_every", "valid_users"):
             object.__setattr__(self, name, check_whole(getattr(self, name), name, 1))
         per_user(np.ones(1), self.select)  # complains of an unknown metric
-        if self.patience is not None and self.patience < 1:
-            raise DisrecError("patience must be at least 1 validation, or None.")
         check_choice(self.protocol, "protocol", PROTOCOLS)
+        check_flag(self.exclude_seen, "exclude_seen")
 
 
 def fit(
@@ -68,6 +68,7 @@ def fit(
     select: str = "ndcg@10",
     protocol: str | None = None,
     valid_users: int = 10_000,
+    exclude_seen: bool = True,
     minutes: float | None = None,
     out: str | Path | None = None,
     resume: bool = False,
@@ -92,6 +93,7 @@ def fit(
     select, protocol : metric and protocol of validation; None for the objective's,
         "full" with logq, else "sampled".
     valid_users : at most this many users are asked, the same every time.
+    exclude_seen : of validation, as in `evaluate`.
     minutes : stop after the first step that ends later than this. Its epoch is the
         last one, and is validated; its `share` says how much of it was run. It is in no
         checkpoint: a resume repeats it from its start, and so equals a run that never
@@ -118,7 +120,8 @@ def fit(
     if getattr(objective, "model", model) is not model:
         raise DisrecError("the objective was made for another model.")
     protocol = protocol or objective.protocol
-    plan = _Plan(epochs, seed, validate_every, patience, select, protocol, valid_users)
+    asked = select, protocol, valid_users, exclude_seen
+    plan = _Plan(epochs, seed, validate_every, patience, *asked)
     gpus = range(torch.cuda.device_count())
     own = checkpoints.own_folder(out, resume)
     with processes.group(), own as folder, torch.random.fork_rng(gpus):
@@ -279,13 +282,11 @@ class _Trainer:
         return loss
 
     def _validate(self, epoch: dict[str, Any]) -> None:
-        if self.validation is None:
+        if not self.validation:
             return
-        began, select = time.perf_counter(), self.plan.select
-        history = self.state.history
-        model, (users, negatives) = self.validated, self.validation
-        where = self.split, self.plan.protocol, "valid"
-        metrics = evaluate(model, *where, users=users, negatives=negatives)
+        began, plan, history = time.perf_counter(), self.plan, self.state.history
+        model, select = self.validated, plan.select
+        metrics = evaluate(model, self.split, plan.protocol, "valid", **self.validation)
         value = metrics[select]
         epoch["valid"] = {**metrics, select: value}
         epoch["seconds"] += time.perf_counter() - began
@@ -302,11 +303,10 @@ class _Trainer:
 # -- parts -----------------------------------------------------------------------------
 
 
-def _validation(
-    split: Split, plan: _Plan
-) -> tuple[np.ndarray, np.ndarray | None] | None:
-    """Who is asked, and their candidates; None if nobody can be."""
-    users = some_users(split, plan.valid_users)
-    sampled = plan.protocol == "sampled"
-    negatives = draw_negatives(split, "valid") if sampled and len(users) else None
-    return (users, negatives) if len(users) else None
+def _validation(split: Split, plan: _Plan) -> dict[str, Any]:
+    """Options of `evaluate`: who is asked, against what; none if nobody can be."""
+    users, seen = some_users(split, plan.valid_users), plan.exclude_seen
+    options: dict[str, Any] = {"users": users, "exclude_seen": seen}
+    if plan.protocol == "sampled" and len(users):
+        options["negatives"] = draw_negatives(split, "valid", exclude_seen=seen)
+    return options if len(users) else {}

@@ -351,6 +351,7 @@ def test_resume_of_another_run(run: Path, copy: Path, sentence: Say) -> None:
     for words, expected in (
         ("--dim 16", "dim was 8; only --epochs may change"),
         ("--seed 5", "seed was 0"),
+        ("--include-seen", "exclude_seen was True"),
         ("--patience 3", "patience was None"),
         ("--logq --keep 0.9", "keep was 0.3, logq was False"),
         ("--paper", "base was 'recommended'"),
@@ -528,6 +529,41 @@ def test_every_file_format_gives_the_same_model(
         result = json.loads((tmp_path / format / "result.json").read_text())
         assert str(data) in shlex.split(result["command"])
         prints(capsys, "evaluate", "--model", tmp_path / format)  # format remembered
+
+
+def test_where_people_buy_again(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], sentence: Say
+) -> None:
+    data, out = run.parent / "clicks.txt", tmp_path / "again"
+    words = ["--epochs", 1, "--out", out, *QUICK]
+    prints(capsys, "train", data, "--include-seen", *words)
+    assert json.loads((out / "run.json").read_text())["exclude_seen"] is False
+    result = json.loads((out / "result.json").read_text())
+    clicks, model = dm.read_interactions(data), dm.DisRec.load(out)
+    split = dm.leave_one_out(clicks)
+    own, left_out = ([], ["--exclude-seen"])
+    assert "not allowed with" in sentence(
+        "evaluate", "--model", out, "--include-seen", "--exclude-seen"
+    )
+    for words, exclude in ((own, False), (left_out, True)):
+        shown = table(prints(capsys, "evaluate", "--model", out, *words))
+        for protocol in ("sampled", "full"):
+            found = dm.evaluate(model, split, protocol, "test", exclude_seen=exclude)
+            assert shown[f"test {protocol}"][4] == f"{found['ndcg@10']:.4f}"
+            if not exclude:
+                assert result["test"][protocol] == found.as_dict()
+        lines = prints(capsys, "recommend", "--model", out, "--user", 7, *words)
+        best = model.recommend(clicks[6], 10, exclude_seen=exclude)
+        assert [int(line.split()[1]) for line in lines.splitlines()] == best
+    words = ["--include-seen", "--items", 1, "-k", 500]
+    lines = prints(capsys, "recommend", "--model", run, *words)
+    assert len(lines.splitlines()) == 120
+    every = ["--items", *range(1, 121)]
+    found = sentence("recommend", "--model", run, *every)
+    assert found == (
+        "nothing is left to recommend: every item was clicked or scored -inf; with "
+        "exclude_seen=False (--include-seen) clicked items come back."
+    )
 
 
 def test_the_default_folder_is_new_each_time(

@@ -104,6 +104,7 @@ def slow_protocol(
     protocol: str,
     on: str,
     negatives: np.ndarray | None,
+    exclude_seen: bool = True,
 ) -> dict[int, tuple[int, list[int], int]]:
     """user -> (rank, clicks read, number of candidates), from the raw clicks."""
     found = {}
@@ -116,7 +117,7 @@ def slow_protocol(
         others = []
         if protocol == "full":
             for item in range(1, data.n_items + 1):
-                if item != true and item not in history:
+                if item != true and not (exclude_seen and item in history):
                     others.append(item)
         else:
             assert negatives is not None
@@ -193,30 +194,35 @@ def test_metrics_of_nobody_are_nan() -> None:
 # -- protocols -------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("exclude", [True, False])
 @pytest.mark.parametrize("scorer", [LoopScorer, Holes])
 @pytest.mark.parametrize("max_len", [None, 1, 3])
 @pytest.mark.parametrize("on", ["valid", "test"])
 @pytest.mark.parametrize("protocol", ["sampled", "full"])
 def test_evaluate_equals_the_slow_protocol(
-    protocol: str, on: str, max_len: int | None, scorer: type[LoopScorer]
+    protocol: str,
+    on: str,
+    max_len: int | None,
+    scorer: type[LoopScorer],
+    exclude: bool,
 ) -> None:
     for seed in range(3):
         data = random_clicks(seed)
         split = dm.leave_one_out(data)
         model = scorer(seed, max_len)
-        negatives = evaluation.draw_negatives(split, on, n=8, seed=seed)
-        expected = slow_protocol(model, data, protocol, on, negatives)
-        found = dm.evaluate(model, split, protocol, on, negatives=negatives)
+        negatives = evaluation.draw_negatives(split, on, 8, seed, exclude)
+        expected = slow_protocol(model, data, protocol, on, negatives, exclude)
+        about = {"negatives": negatives, "exclude_seen": exclude}
+        found = dm.evaluate(model, split, protocol, on, **about)
+        assert found.candidates.tolist() == [n for _, _, n in expected.values()]
         assert found.users.tolist() == list(expected)
         assert found.ranks.tolist() == [rank for rank, _, _ in expected.values()]
         assert model.read == {u: read for u, (_, read, _) in expected.items()}
         for cells in (1, 60, 200):
-            again = dm.evaluate(
-                model, split, protocol, on, negatives=negatives, cells=cells
-            )
+            again = dm.evaluate(model, split, protocol, on, cells=cells, **about)
             assert np.array_equal(again.ranks, found.ranks)
         some = found.users[::3]
-        part = dm.evaluate(model, split, protocol, on, users=some, negatives=negatives)
+        part = dm.evaluate(model, split, protocol, on, users=some, **about)
         assert np.array_equal(part.users, some)
         assert np.array_equal(part.ranks, found.ranks[::3])
 
@@ -320,6 +326,25 @@ def test_repeated_items_stay_candidates() -> None:
         assert dm.evaluate(Likes(), split, "full", on).ranks.tolist() == [1]
 
 
+@pytest.mark.parametrize("protocol", ["sampled", "full"])
+def test_who_buys_again_is_ranked_among_what_was_bought(protocol: str) -> None:
+    """Of 4 items {1, 2} were clicked and 2 is true: 1 is a rival only if it may be."""
+    split = dm.leave_one_out(
+        dm.Interactions.from_sequences([[1, 2, 2, 1, 2], [3, 4, 3, 4, 3]], 4)
+    )
+
+    class Likes(LoopScorer):
+        def one(self, clicks: list[int], user: int) -> np.ndarray:
+            return np.array([9.0, 5.0, 4.0, 3.0, 2.0])
+
+    for exclude, rank, n in ((True, 1, 3), (False, 2, 4)):
+        found = dm.evaluate(Likes(), split, protocol, "test", exclude_seen=exclude)
+        assert (found.ranks[0], found.candidates[0]) == (rank, n)
+        assert found.exclude_seen is found.as_dict()["exclude_seen"] is exclude
+    with pytest.raises(dm.DisrecError, match="exclude_seen must be True or False"):
+        dm.evaluate(Likes(), split, protocol, exclude_seen="no")
+
+
 def test_a_split_without_validation_clicks_is_evaluated() -> None:
     data = dm.Interactions.from_sequences([[1, 2, 3], [4, 5]], N_ITEMS)
     split = dm.Split(data, np.array([0, 6]), np.array([7, 8]))
@@ -348,12 +373,13 @@ def test_evaluation_leaves_the_model_as_it_was() -> None:
 # -- negatives -------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("exclude", [True, False])
 @pytest.mark.parametrize("on", ["valid", "test"])
-def test_negatives_are_foreign_distinct_and_complete(on: str) -> None:
+def test_negatives_are_foreign_distinct_and_complete(on: str, exclude: bool) -> None:
     for seed, n in itertools.product(range(4), (1, 3, 10, 100)):
         data = random_clicks(seed)
         split = dm.leave_one_out(data)
-        drawn = evaluation.draw_negatives(split, on, n=n, seed=seed)
+        drawn = evaluation.draw_negatives(split, on, n, seed, exclude)
         assert drawn.shape == (data.n_users, n)
         assert drawn.dtype == np.int64
         clicked = set(data.items.tolist())
@@ -363,9 +389,10 @@ def test_negatives_are_foreign_distinct_and_complete(on: str) -> None:
             if len(data[user]) < 3:
                 assert not items
                 continue
-            left = clicked - set(data[user].tolist())
+            own = data[user].tolist()
+            left = clicked - set(own if exclude else own[-2 + (on == "test") :][:1])
             assert len(items) == len(set(items)) == min(n, len(left))
-            assert set(items) <= left  # never own, never an item without clicks
+            assert set(items) <= left  # never own, or never true, and always clicked
             assert row[len(items) :] == [0] * (n - len(items))
 
 
@@ -736,6 +763,7 @@ def test_compare_refuses_what_is_not_paired() -> None:
         result([1, 2, 3], users=np.array([0, 1, 3])),
         result([1, 2, 3], protocol="sampled"),
         result([1, 2, 3], on="valid"),
+        result([1, 2, 3], exclude_seen=False),
     ]
     for b in others:
         with pytest.raises(dm.DisrecError, match="the same users, protocol and part"):

@@ -550,6 +550,7 @@ def test_a_damaged_run_file_is_a_sentence(
         {"patience": True},
         {"model": "nothing"},
         {"settings": None},
+        {"exclude_seen": "no"},
     ):
         (tmp_path / "run.json").write_text(json.dumps({**sound, **change}))
         for words in (

@@ -247,6 +247,7 @@ def test_resume_refuses_another_run(tmp_path: Path) -> None:
         (tiny(keep=0.25), SPLIT, {}, "keep was 0.5 and is 0.25"),
         (tiny(dim=4, n_intents=2), SPLIT, {}, "dim was 8 and is 4, n_intents was 3"),
         (tiny(), SPLIT, {"seed": 9}, "seed was 0 and is 9"),
+        (tiny(), SPLIT, {"exclude_seen": False}, "exclude_seen was True and is False"),
         (tiny(), SPLIT, {"patience": 2, "epochs": 9}, "patience was None and is 2"),
         (tiny(), other_data, {}, "other data"),
         (tiny(), swapped, {}, "other data"),
@@ -507,6 +508,31 @@ def test_validation_reads_the_validation_part_only(
     assert asked == [(protocol, "valid", 7)] * 2
 
 
+@pytest.mark.parametrize("protocol", ["sampled", "full"])
+def test_validation_ranks_clicked_items_too_where_people_buy_again(
+    protocol: str,
+) -> None:
+    values = []
+    for exclude in (True, False):
+        model, about = tiny(), {"protocol": protocol, "exclude_seen": exclude}
+        history = fit(model, epochs=1, **about)
+        found = dm.evaluate(model, SPLIT, protocol, exclude_seen=exclude)
+        assert history.best_value == found["ndcg@10"]
+        values.append(history.best_value)
+    assert values[0] != values[1]
+
+
+def test_a_checkpoint_from_before_the_setting_goes_on(tmp_path: Path) -> None:
+    fit(tiny(), epochs=1, out=tmp_path)
+    path = tmp_path / "checkpoint.pt"
+    content = torch.load(path, weights_only=True)
+    del content["plan"]["exclude_seen"]
+    torch.save(content, path)
+    with pytest.raises(DisrecError, match="exclude_seen was True and is False"):
+        fit(tiny(), epochs=2, out=tmp_path, resume=True, exclude_seen=False)
+    assert len(fit(tiny(), epochs=2, out=tmp_path, resume=True).epochs) == 2
+
+
 def test_test_items_do_not_influence_training() -> None:
     """With full validation another test part leads to the same weights."""
     moved = replace(SPLIT, test_items=np.roll(SPLIT.test_items, 1))
@@ -655,6 +681,7 @@ def test_nothing_to_learn_from_is_a_sentence(rows: list[list[int]]) -> None:
         ({"valid_users": 0}, "valid_users must be"),
         ({"patience": 0}, "patience must be at least 1"),
         ({"protocol": "half"}, "protocol must be 'sampled' or 'full'"),
+        ({"exclude_seen": 0}, "exclude_seen must be True or False, not 0"),
         ({"select": "accuracy"}, "unknown metric 'accuracy'"),
         ({"seed": -1}, "seed must be a whole number >= 0, not -1"),
         ({"seed": 1.5}, "seed must be"),
