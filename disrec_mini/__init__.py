@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # for editors and type checkers; `as` makes a name public
     from disrec_mini import evaluation as evaluation
     from disrec_mini import events as events
     from disrec_mini import explorer as explorer
+    from disrec_mini import exports as exports
     from disrec_mini import intentions as intentions
     from disrec_mini import interactions as interactions
     from disrec_mini import losses as losses
@@ -33,6 +34,7 @@ if TYPE_CHECKING:  # for editors and type checkers; `as` makes a name public
     from disrec_mini.errors import DisrecError as DisrecError
     from disrec_mini.evaluation import evaluate as evaluate
     from disrec_mini.events import read_events as read_events
+    from disrec_mini.exports import recommend_all as recommend_all
     from disrec_mini.history import History as History
     from disrec_mini.interactions import Interactions as Interactions
     from disrec_mini.metrics import Metrics as Metrics
@@ -54,8 +56,9 @@ __version__ = "0.2.0"
 _HOMES = dict.fromkeys(
     (
         *("analysis", "baselines", "batches", "candidates", "datasets", "encoder"),
-        *("evaluation", "events", "explorer", "intentions", "interactions", "losses"),
-        *("metrics", "model", "objective", "plots", "reading", "recommender", "remedy"),
+        *("evaluation", "events", "explorer", "exports", "intentions", "interactions"),
+        *("losses", "metrics", "model", "objective", "plots", "reading", "recommender"),
+        "remedy",
         *("settings", "splitting", "synthetic", "training", "widgets"),
     ),
     "",
@@ -79,6 +82,7 @@ _HOMES |= {
     "load_dataset": "datasets",
     "read_events": "events",
     "read_interactions": "reading",
+    "recommend_all": "exports",
 }
 
 __all__ = sorted(_HOMES)

@@ -1,6 +1,7 @@
 """What a value must be, said in one sentence at the edge."""
 
 import difflib
+import math
 import operator
 import os
 import sys
@@ -46,6 +47,11 @@ def is_number(value: object) -> bool:
     number = isinstance(value, int | float | np.integer | np.floating)
     huge = isinstance(value, int) and abs(value) >= 2**63
     return number and not huge and not isinstance(value, bool)
+
+
+def is_finite(value: object) -> bool:
+    """A number that is neither NaN nor infinite."""
+    return is_number(value) and math.isfinite(value)  # type: ignore[arg-type]
 
 
 def check_minutes(value: Any) -> None:

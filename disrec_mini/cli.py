@@ -13,7 +13,7 @@ import shlex
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -44,6 +44,9 @@ ENOUGH_PAIRS = 4_500_000  # visited in training by default, in 15 to 60 epochs
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    with contextlib.suppress(AttributeError, ValueError):  # a stream of one's own
+        # names that the terminal has no signs for
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     with signals.heard(to_the_end=argv is None):
         return _command(words)
 
@@ -672,13 +675,21 @@ def _add_recommend(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-k", type=int, default=10, help="how many")
     _add_seen(parser, "as the run was trained")
     parser.add_argument(
-        "--out", type=Path, help="with --all: a tab-separated file, not the screen"
+        "--min-score", type=float, metavar="X", help="with --all: no items below it"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="with --all: a new table in .csv, .tsv, .csv.gz, .tsv.gz or .parquet; a "
+        "stopped one goes on by the same command",
     )
 
 
 def _recommend(options: argparse.Namespace, words: list[str]) -> int:
-    if options.out is not None and not options.all:
-        raise DisrecError("--out is for --all: the lists of all users.")
+    for flag in ("out", "min_score"):
+        if getattr(options, flag) is not None and not options.all:
+            flag = flag.replace("_", "-")
+            raise DisrecError(f"--{flag} is for --all: the lists of all users.")
     if options.all:
         return _recommend_all(options)
     if options.items is not None:
@@ -704,40 +715,29 @@ def _recommend(options: argparse.Namespace, words: list[str]) -> int:
 
 
 def _recommend_all(options: argparse.Namespace) -> int:
-    """Lines of user, place, item, as the data name them; users without clicks have
-    none."""
-    import torch
+    """A table of everybody's list, as the data name users and items."""
+    from disrec_mini import exports
 
-    from disrec_mini.checks import check_knows
-    from disrec_mini.files import write_atomic
-
+    if options.out is not None:
+        exports.check_target(options.out)  # before loading
     data, model, known = _model_and_data(options)
-    data = known(data)
-    check_knows(model, data)
-    names = data.user_names or range(1, data.n_users + 1)
-
-    def lines() -> Iterator[str]:
-        yield "user\tplace\titem\n"
-        some = [u for u in range(data.n_users) if len(data[u])]
-        for first in range(0, len(some), 1024):
-            users = some[first : first + 1024]
-            clicks = [torch.tensor(data[u]) for u in users]
-            rows = torch.nn.utils.rnn.pad_sequence(clicks, batch_first=True)
-            lists = model.recommend(rows, options.k, users=users)
-            for user, items in zip(users, lists, strict=True):
-                assert isinstance(items, list)  # several sequences, so lists
-                for place, item in enumerate(items, start=1):
-                    shown = model.item_names[item] if model.item_names else item
-                    yield f"{names[user]}\t{place}\t{shown}\n"
-
+    clicks, k = known(data), options.k
+    how = {"exclude_seen": _excludes_seen(options), "min_score": options.min_score}
     if options.out is None:
-        sys.stdout.writelines(lines())
-    else:
-        text = lines()
-        write_atomic(
-            options.out, lambda f: f.writelines(line.encode() for line in text)
-        )
-        print(f"written to {options.out}", file=sys.stderr)
+        lists = exports.recommend_all(model, clicks, k, **how)
+        names = exports.names_of(model, clicks)
+        sys.stdout.writelines(exports.as_text(lists, names, "\t"))
+        return 0
+    try:
+        made = exports.write_lists(options.out, model, clicks, k, progress=True, **how)
+    except KeyboardInterrupt:
+        _say("the same command goes on.")
+        return signals.code()
+    more = exports.said(made)
+    _note(
+        f"{made['rows']:,} rows for {made['users']:,} users written to {options.out}"
+        + (f"; {more}" if more else "")
+    )
     return 0
 
 

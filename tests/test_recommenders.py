@@ -377,9 +377,9 @@ def test_the_shell_trains_measures_and_recommends(
     words = ["recommend", "--model", out, "--all", "-k", "3"]
     assert cli.main([*words, "--out", str(every)]) == 0
     head, *lines = every.read_text().splitlines()
-    assert head.split("\t") == ["user", "place", "item"]
-    assert [tuple(map(int, line.split("\t"))) for line in lines] == [
-        (user + 1, place, item)
+    assert head.split("\t") == ["user", "item", "place", "score", "reason"]
+    assert [tuple(map(int, line.split("\t")[:3])) for line in lines] == [
+        (user + 1, item, place)
         for user, row in enumerate(clicks)
         for place, item in enumerate(model.recommend(row, 3, users=user), start=1)
     ]
