@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from disrec_mini import checks, locks
 from disrec_mini.errors import DisrecError
-from disrec_mini.files import reason, write_atomic
+from disrec_mini.files import reason, remove_leftovers, write_atomic
 from disrec_mini.interactions import Interactions
 from disrec_mini.recommender import Recommender
 
@@ -140,8 +140,8 @@ def write_lists(
 
     Lists are stored beside the table, in the folder `<path>.part`, as they are made,
     each block of users with a sum that is checked. Whoever is stopped, kill -9 too,
-    calls again and goes on there; the table, written at the end in one step, has the
-    same bytes as one that never stopped.
+    calls again, with as many threads, and goes on there; the table, written at the end
+    in one step, has the same bytes as one that never stopped.
 
     Parameters
     ----------
@@ -164,21 +164,18 @@ def write_lists(
     make = partial(recommend_all, model, clicks, k, **how)
     make()  # complains
     names = names_of(model, clicks)
-    k = min(k, model.n_items)
+    k, least = min(k, model.n_items), None if min_score is None else float(min_score)
     about = {"format": FORMAT, "k": k, "exclude_seen": bool(exclude_seen)}
-    about["min_score"] = None if min_score is None else float(min_score)
-    about |= {"threads": torch.get_num_threads(), **_digests(model, clicks)}
+    about |= {"min_score": least, "threads": torch.get_num_threads()}
+    about |= _digests(model, clicks)
     folder = path.with_name(f"{path.name}.part")
+    n, hidden = clicks.n_users, None if progress else True  # None: no terminal
     try:
         with locks.alone(folder):
             check_target(path)
-            part = _Part(folder / "lists", about, clicks.n_users, k)
-            with tqdm(
-                total=clicks.n_users,
-                unit="user",
-                leave=False,
-                disable=None if progress else True,
-            ) as bar:
+            remove_leftovers(path.parent, path.name)
+            part = _Part(folder / "lists", about, n, k)
+            with tqdm(total=n, unit="user", leave=False, disable=hidden) as bar:
                 counts = part.fill(make, bar)
             if not counts["rows"]:
                 part.path.unlink()

@@ -81,10 +81,12 @@ def reason(error: OSError) -> str:
     return f"{said}; choose a folder that can be written to"
 
 
-def remove_leftovers(folder: str | os.PathLike[str]) -> None:
-    """Remove the temporary files that killed writers left in a folder one run owns."""
+def remove_leftovers(folder: str | os.PathLike[str], name: str = "") -> None:
+    """Remove the temporary files that killed writers left in a folder one run owns, or
+    those of one file there."""
+    whose = re.escape(name) or ".+"
     for path in Path(folder).glob(".*.tmp"):
-        if re.fullmatch(r"\..+\.[0-9a-f]{12}\.tmp", path.name):
+        if re.fullmatch(rf"\.{whose}\.[0-9a-f]{{12}}\.tmp", path.name):
             with contextlib.suppress(OSError):  # only untidy, never wrong
                 path.unlink()
 

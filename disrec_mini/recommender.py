@@ -263,8 +263,15 @@ class Recommender(nn.Module):
     def best(
         self, rows: Sequence[Any], k: int, exclude_seen: bool, users: Any = None
     ) -> tuple[Tensor, Tensor]:
-        """Items (B, k), best first, of click sequences as long as they are, B of them,
-        and their scores; 0 and -inf where there are fewer."""
+        """What `recommend` gives, with scores, for B sequences that are checked.
+
+        rows : B click sequences, each as long as it is. users : (B,) array, or None.
+
+        Returns
+        -------
+        items (B, k) int64, best first, and scores (B, k); 0 and -inf where fewer than k
+        remain. At most n_items columns.
+        """
         shape = len(rows), min(k, self.n_items)
         best, values = torch.zeros(shape, dtype=torch.int64), torch.zeros(shape)
         order = sorted(range(len(rows)), key=lambda n: -len(rows[n]))

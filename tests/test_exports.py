@@ -329,11 +329,15 @@ def test_a_stopped_export_goes_on(
     for text, kept in cases.items():
         part.parent.mkdir(exist_ok=True)
         part.write_bytes(text)
+        for left in (name, "other.csv"):  # by one killed while it wrote the table
+            (tmp_path / f".{left}.0123456789ab.tmp").touch()
         calls.clear()
         exports.write_lists(path, model, clicks, 5)
         assert len(calls) == 4 - kept
         assert path.read_bytes() == whole
-        assert not part.parent.exists()
+        assert {p.name for p in tmp_path.iterdir()} == {
+            *("whole", name, ".other.csv.0123456789ab.tmp")
+        }
         path.unlink()
 
 
