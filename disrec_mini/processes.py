@@ -8,7 +8,9 @@ import contextlib
 import functools
 import itertools
 import os
+import platform
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +21,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from disrec_mini import signals
 from disrec_mini.checks import choose_device
 from disrec_mini.errors import DisrecError
 
@@ -30,6 +33,7 @@ GONE = (
 UNLIKE = "the processes of this run differ: give all the same data and arguments."
 
 _nth_group = itertools.count()
+_neighbours: list[int] = []  # the processes of the group on this machine
 _word: Any = None  # a store where the first process to leave says why
 
 
@@ -92,7 +96,9 @@ def group() -> Iterator[None]:
         who: dict[str, Any] = {"store": _word, "rank": r, "world_size": n}
         dist.init_process_group(backend, timeout=TIMEOUT, **who)
     former = [(s, signal.getsignal(s)) for s in (signal.SIGINT, signal.SIGTERM)]
-    _handle(signal.SIGTERM, lambda *_: _lost())  # by torchrun, when another has ended
+    here = platform.node()
+    _neighbours[:] = [pid for node, pid in gather((here, os.getpid())) if node == here]
+    _handle(signal.SIGTERM, _terminated)
     try:
         yield
     except (DisrecError, KeyboardInterrupt) as error:
@@ -137,12 +143,37 @@ def _handle(number: int, handler: Any) -> None:
         signal.signal(number, handler)
 
 
-def _lost() -> None:
-    """Leave as another process did."""
-    why = ""
+def _terminated(number: int, _: Any) -> None:
+    """torchrun ends those that are left when another has ended, or was told to end."""
+    if _why() or not all(map(_lives, _neighbours)):
+        _lost()
+    signals.note(number)
+    raise KeyboardInterrupt
+
+
+def _lives(pid: int) -> bool:
+    if sys.platform == "win32":  # where 0 is a signal, and TERM is none
+        return True
+    try:
+        os.kill(pid, 0)  # no signal, only a question
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is somebody else's
+        return True
+    return True
+
+
+def _why() -> str:
+    """What `leave` was told by the first that left early, or nothing."""
     with contextlib.suppress(RuntimeError):
         if _word is not None and _word.check(["why"]):
-            why = _word.get("why").decode()
+            return str(_word.get("why").decode())
+    return ""
+
+
+def _lost() -> None:
+    """Leave as another process did."""
+    why = _why()
     if why == "interrupt":
         raise KeyboardInterrupt
     raise DisrecError(why or GONE) from None

@@ -47,6 +47,11 @@ def code() -> int:
     return 128 + (_came[0] if _came else signal.SIGINT)
 
 
+def note(number: int) -> None:
+    """A signal came that another handler answers: for `code`."""
+    _came.append(number)
+
+
 def _stop(number: int, _: Any) -> None:
     _came.append(number)
     if len(_came) == 1:

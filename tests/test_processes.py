@@ -353,6 +353,32 @@ def test_without_the_first_one_of_the_others_says_so(
 
 
 @pytest.mark.killing
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_torchrun_says_how_to_go_on(
+    number: int, tmp_path: Path, data: Path
+) -> None:
+    """It passes the signal on: nobody has ended before."""
+    out = tmp_path / "run"
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2"]
+    logs = ["--redirects=3", f"--log-dir={tmp_path / 'logs'}"]
+    words = ["-m", "disrec_mini", "train", data, *QUICK, "--quiet", "--epochs", 10**6]
+    command = [*torchrun, *logs, *map(str, [*words, "--out", out])]
+    process = subprocess.Popen(
+        command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    ends = time.monotonic() + 60
+    while not (out / "checkpoint.previous.pt").exists():
+        assert time.monotonic() < ends
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    texts = [path.read_text() for path in (tmp_path / "logs").rglob("std*.log")]
+    assert "".join(texts) == f"disrec_mini: go on with --resume {out}\n"
+
+
+@pytest.mark.killing
 def test_an_interrupted_process_stops_the_other(tmp_path: Path, data: Path) -> None:
     out = tmp_path / "run"
     first, second = both(*play("interrupted", 1, data, out))
