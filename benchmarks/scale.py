@@ -222,7 +222,7 @@ def measure(n_users: int, steps: int, asked: int) -> dict[str, Any]:
             with stage(f"evaluate, {protocol}"):
                 dm.evaluate(model, split, protocol, users=users)
         with stage("export"):
-            model.save(Path(folder) / "model.pt")
+            model.save(Path(folder) / "model.safetensors")
             np.save(Path(folder) / "items.npy", model.vectors().detach().numpy())
         found["predicted_bytes"] = costs.memory(split.train.n_clicks, model.config)
     found["stages"] = stage.found

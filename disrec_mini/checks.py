@@ -7,6 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
@@ -29,6 +30,15 @@ def check_flag(value: object, name: str) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise DisrecError(f"{name} must be True or False, not {short(value)}.")
     return bool(value)
+
+
+def check_path(value: object, what: str) -> Path:
+    """The place of a file or folder, or a sentence."""
+    if not isinstance(value, str | os.PathLike) or not str(value):
+        raise DisrecError(
+            f"the place of {what} must be a path or its text, not {short(value)}."
+        )
+    return Path(value)
 
 
 def check_whole(value: object, name: str, least: int) -> int:
@@ -176,6 +186,27 @@ def check_names(
         raise DisrecError(f"{name} must be a sequence of strings.")
     check_length(values, name, n)
     return tuple(values)
+
+
+def check_categories(
+    values: Sequence[Sequence[str]] | None, name: str, n: int
+) -> tuple[tuple[str, ...], ...] | None:
+    """A tuple of n tuples of strings, None as it is, or a sentence."""
+    if values is None:
+        return None
+    if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
+        raise DisrecError(
+            f"{name} must be a sequence of sequences of strings, not {short(values)}."
+        )
+    rows = list(values)
+    for row in rows:
+        several = isinstance(row, Iterable) and not isinstance(row, str | Mapping)
+        if not several or not all(isinstance(value, str) for value in row):
+            raise DisrecError(
+                f"{name} must hold sequences of strings, not {short(row)}."
+            )
+    check_length(rows, name, n)
+    return tuple(map(tuple, rows))
 
 
 # -- click sequences, devices ----------------------------------------------------------

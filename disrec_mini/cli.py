@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from disrec_mini.splitting import Split
 
 PAPER_EPOCHS = 60
+MOST_THREADS = 1024  # far more end the process
 ENOUGH_PAIRS = 4_500_000  # visited in training by default, in 15 to 60 epochs
 
 
@@ -142,7 +143,10 @@ def _kind(words: Sequence[str]) -> str:
 def _add_train(parser: argparse.ArgumentParser, kind: str) -> None:
     parser.set_defaults(run=_train)
     parser.add_argument(
-        "data", metavar="NAME_OR_FILE", help="data set, text file or table"
+        "data",
+        metavar="NAME_OR_FILE",
+        nargs="?",
+        help="data set, text file or table; with --resume the run's",
     )
     parser.add_argument(
         "--model",
@@ -293,12 +297,15 @@ def number(text: str) -> float | None:
 def _train(options: argparse.Namespace, words: list[str]) -> int:
     _check_options(options)
     run = None if options.resume is None else _resumed(options)
+    if options.data is None:
+        raise DisrecError("the following arguments are required: NAME_OR_FILE.")
     kind = config_class(options.model)
     # complain before loading
     kind(1).replace(**(run["settings"] if run else _settings(options, 1)))
     reading = run.get("reading") if run else _reading(options)
     format = run["format"] if run else options.format
     data = _data(options.data, format, reading, None if options.quiet else _note)
+    holds = _same_data(options, run, data)
     out = options.resume or options.out or _new_folder(options.data)
     locks.check_free(out)
     files = (out / "checkpoint.pt", out / "result.json")
@@ -312,7 +319,7 @@ def _train(options: argparse.Namespace, words: list[str]) -> int:
             f"{options.data} has no user with 3 clicks or more: training, validation "
             "and test need one each."
         )
-    run = run or _new_run(options, split, reading)
+    run = run or {**_new_run(options, split, reading), "made_from": holds}
     config = kind(data.n_items).replace(**{**run["settings"], "n_items": data.n_items})
     run["epochs"] = run["epochs"] or _enough_epochs(split)
     run["settings"] = asdict(config)
@@ -334,14 +341,15 @@ def _run(
     command: str,
 ) -> int:
     """Train, store, show."""
-    from disrec_mini import checkpoints, processes, runs
-    from disrec_mini.files import write_json_atomic
+    from disrec_mini import checkpoints, model_files, processes, runs
 
     first = processes.rank() == 0  # the others write and show nothing
+    about = {name: run.get(name) for name in ("data", "format", "made_from")}
     if first and options.resume and options.epochs:
         checkpoints.check_epochs(out, options.epochs)  # before run.json says so
+    given = _fit_options(options, run, out)
     if first:
-        write_json_atomic(out / "run.json", run)
+        _begin(run, split, out, options.resume is None)
     try:
         done = runs.run(
             run["model"],
@@ -349,10 +357,10 @@ def _run(
             split,
             split,
             seed=run["seed"],
-            about={"command": command, "data": run["data"], "format": run["format"]},
+            about={"command": command, **about},
             exclude_seen=run["exclude_seen"],
-            keep=out / "model.pt",
-            **_fit_options(options, run, out),
+            keep=out / model_files.FILE,
+            **given,
         )
     except KeyboardInterrupt:  # before it trains, or when it is measured
         processes.leave("interrupt")
@@ -368,12 +376,26 @@ def _run(
     return 0
 
 
+def _begin(run: dict[str, Any], split: "Split", out: Path, new: bool) -> None:
+    """Write what the run is, and what it is made from."""
+    from disrec_mini import origin
+    from disrec_mini.files import write_json_atomic
+
+    write_json_atomic(out / "run.json", run)
+    if new and _is_file(run["data"]):
+        origin.keep_clicks(out, split)
+
+
 def _check_options(options: argparse.Namespace) -> None:
     for name in ("epochs", "validate_every", "patience", "threads"):
         value = getattr(options, name)
         if value is not None and value < 1:
             flag = name.replace("_", "-")
             raise DisrecError(f"--{flag} must be at least 1, not {value}.")
+    if options.threads is not None and options.threads > MOST_THREADS:
+        raise DisrecError(
+            f"--threads must be at most {MOST_THREADS}, not {options.threads}."
+        )
     if options.minutes is not None and not options.minutes > 0:
         raise DisrecError(f"--minutes must be above 0, not {options.minutes}.")
     if options.seed is not None and not 0 <= options.seed < 2**63:
@@ -383,10 +405,12 @@ def _check_options(options: argparse.Namespace) -> None:
 def _fit_options(
     options: argparse.Namespace, run: dict[str, Any], out: Path
 ) -> dict[str, Any]:
-    if options.threads:
-        import torch
+    import torch
 
-        torch.set_num_threads(options.threads)
+    threads = options.threads or (options.resume and run.get("threads"))
+    if threads:  # a run goes on with as many as it began
+        torch.set_num_threads(threads)
+    run.setdefault("threads", torch.get_num_threads())
     return {
         "epochs": run["epochs"],
         "device": options.device,
@@ -431,7 +455,7 @@ def _new_run(
         sentence = f"settings for {kind} histories, {mean:.1f} training clicks a user"
         print(f"disrec_mini: {sentence}", file=sys.stderr)
     return {
-        "data": options.data,
+        "data": _place(options.data),
         "format": options.format,
         **({} if reading is None else {"reading": reading}),
         "model": options.model,
@@ -462,7 +486,11 @@ def _resumed(options: argparse.Namespace) -> dict[str, Any] | None:
     if not (folder / "run.json").exists() and not (folder / "checkpoint.pt").exists():
         return None
     run = _read_run(folder)
-    if run["data"] != options.data:
+    if options.data is None:
+        options.data = _there(run["data"], f"as in train FILE --resume {folder}")
+    elif _place(run["data"]) != _place(options.data) and not (
+        "made_from" in run and _is_file(run["data"]) and _is_file(options.data)
+    ):
         raise DisrecError(f"{folder} is a run on {run['data']}, not {options.data}.")
     names = ("base", "format", "seed", "validate_every", "patience", "exclude_seen")
     now = {name: getattr(options, name) for name in names}
@@ -476,11 +504,57 @@ def _resumed(options: argparse.Namespace) -> dict[str, Any] | None:
             f"{folder} was started with other settings: {', '.join(changed)}; only "
             "--epochs may change on --resume."
         )
-    return {**run, "epochs": options.epochs or run["epochs"]}
+    data = _place(options.data)  # a file may have been moved
+    return {**run, "data": data, "epochs": options.epochs or run["epochs"]}
+
+
+def _same_data(
+    options: argparse.Namespace, run: dict[str, Any] | None, data: "Interactions"
+) -> dict[str, Any]:
+    """What the data are; a sentence if a run began with others."""
+    from disrec_mini import origin
+
+    holds = origin.made_from(data)
+    if run and "made_from" in run:
+        differs = origin.differences(run["made_from"], holds)
+        if differs:
+            raise DisrecError(
+                f"{options.data} is not what the run in {options.resume} was made "
+                f"from: {differs}. A run goes on with the clicks it began with."
+            )
+    if run and not options.quiet:
+        _note(_what_was_read(options.data, run["format"], run.get("reading"), holds))
+    return holds
+
+
+def _what_was_read(
+    name: str, format: str, reading: dict[str, Any] | None, holds: dict[str, Any]
+) -> str:
+    """One line."""
+    how = [] if format == "auto" else [format]
+    how += [f"{key}={value}" for key, value in (reading or {}).items()]
+    form = f" ({', '.join(how)})" if how else ""
+    counts = ", ".join(f"{holds[n]:,} {n}" for n in ("users", "items", "clicks"))
+    return f"read {_place(name)}{form}: {counts}"
+
+
+def _place(name: str) -> str:
+    """A file's, in full; a data set has none."""
+    return os.path.abspath(name) if _is_file(name) else name
+
+
+def _there(name: str, advice: str) -> str:
+    """A run's data, or a sentence if they have been moved."""
+    if _is_file(name) and not Path(name).exists():
+        raise DisrecError(
+            f"the run's data are no longer at {_place(name)}: name the file, {advice}."
+        )
+    return name
 
 
 def _read_run(folder: Path) -> dict[str, Any]:
     """A run's run.json, or a sentence."""
+    from disrec_mini import origin
     from disrec_mini.arranging import Choice
 
     try:
@@ -499,6 +573,9 @@ def _read_run(folder: Path) -> dict[str, Any]:
         and type(run.get("exclude_seen")) is bool
         and all(type(run.get(name)) is int for name in whole)
         and all(type(run.get(name, "")) in (int, type(None)) for name in unsaid)
+        and ("made_from" not in run or origin.is_origin(run["made_from"]))
+        and type(run.get("threads", 1)) is int
+        and 1 <= run.get("threads", 1) <= MOST_THREADS
     ):
         raise DisrecError(f"{folder / 'run.json'} is missing, damaged or not of a run.")
     return dict(run)
@@ -538,6 +615,8 @@ def _data(
     from disrec_mini.reading import read_interactions
 
     if not _is_file(name):
+        if Path(name).is_file():
+            _note(f"{name} is the data set; the file of that name is ./{name}")
         return load_dataset(name)
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
@@ -570,9 +649,11 @@ def _print_table(result: dict[str, Any]) -> None:
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_evaluate)
-    parser.add_argument("--model", type=Path, required=True, help="folder or model.pt")
+    parser.add_argument(
+        "--model", type=Path, required=True, help="run's folder or model file"
+    )
     parser.add_argument("--data", metavar="NAME_OR_FILE", help="default: the run's")
-    parser.add_argument("--format", choices=["auto", *FORMATS], default="auto")
+    parser.add_argument("--format", choices=["auto", *FORMATS], help="as the run's")
     parser.add_argument(
         "--protocol", choices=["sampled", "full", "both"], default="both"
     )
@@ -583,53 +664,104 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
 def _evaluate(options: argparse.Namespace, words: list[str]) -> int:
     data, model, known = _model_and_data(options)
     from disrec_mini import runs
-    from disrec_mini.splitting import leave_one_out
+    from disrec_mini.checks import check_asked
+    from disrec_mini.splitting import held_out, leave_one_out
 
     protocols = (
         ("sampled", "full") if options.protocol == "both" else (options.protocol,)
     )
-    split, exclude = leave_one_out(known(data)), _excludes_seen(options)
+    check_asked(held_out(leave_one_out(data), options.on), None, options.on)
+    split, exclude = leave_one_out(known(data, options.on)), _excludes_seen(options)
     metrics = runs.measure(model, split, (options.on,), protocols, exclude_seen=exclude)
     _print_table(runs.as_result(metrics))
     return 0
 
 
-def _model_and_data(
+def _asked(
     options: argparse.Namespace,
-) -> tuple["Interactions", "Recommender", Callable[["Interactions"], "Interactions"]]:
-    """The model of --model, the data of --data or of the run's run.json, and what
-    gives a file's items the model's numbers."""
+) -> tuple[dict[str, Any], str, str, dict[str, Any] | None]:
+    """The run of --model, and the data of --data or else the run's: name and form."""
     if not options.model.exists():
         raise DisrecError(
             f"{options.model} does not exist: give a run's folder or file."
         )
-    name, format = options.data, getattr(options, "format", "auto")
+    name, run = options.data, {}
     try:
         run = _read_run(_folder(options))
     except DisrecError as error:
-        run = {}
         if name is None:
             raise DisrecError(
                 f"--data is needed to know what the model is for: {error}"
             ) from None
-    reading = run.get("reading")
     if name is None:
-        name, format = run["data"], run["format"]
-    else:
-        reading = _as_the_run(name, format, reading)
+        name = _there(run["data"], "--data FILE")
+        return run, name, run["format"], run.get("reading")
+    format = options.format or _form_of(run, name)
+    return run, name, format, _as_the_run(name, format, run.get("reading"))
+
+
+def _model_and_data(
+    options: argparse.Namespace,
+) -> tuple["Interactions", "Recommender", Callable[..., "Interactions"]]:
+    """The model of --model, its data or those of --data, and what gives a file's items
+    the model's numbers and says what was read."""
+    run, name, format, reading = _asked(options)
     data = _data(name, format, reading)
+    from disrec_mini import origin
     from disrec_mini.ids import as_known
     from disrec_mini.recommender import Recommender
 
     model = Recommender.load(options.model)
+    holds = origin.made_from(data)
+    before = model.made_from or run.get("made_from") or holds
+    origin.check_people(model, before, holds)
+    notes = [_what_was_read(name, format, reading, holds)]
+    differs = origin.differences(before, holds)
+    if differs:
+        notes.append(f"that is not what the model was made from: {differs}")
 
-    def known(clicks: "Interactions") -> "Interactions":
-        if not _is_file(name):  # a named set has its numbers
-            return clicks
-        by_id = _by_id(options, model)
-        return as_known(clicks, model.item_names, model.n_items, by_id)
+    def known(clicks: "Interactions", on: str = "") -> "Interactions":
+        if _is_file(name):  # a named set has its numbers
+            by_id = _by_id(options, model)
+            clicks = as_known(
+                clicks, model.item_names, model.n_items, by_id, notes.append
+            )
+        if differs and on:
+            notes.append(_leak(options, run, before, clicks))
+        while notes:
+            _note(notes.pop(0))
+        return clicks
 
     return data, model, known
+
+
+def _leak(
+    options: argparse.Namespace,
+    run: dict[str, Any],
+    before: dict[str, Any],
+    data: "Interactions",
+) -> str:
+    """How many of the clicks that are measured the model was trained on."""
+    from disrec_mini import origin
+    from disrec_mini.splitting import held_out, leave_one_out
+
+    clicks = None
+    if run.get("made_from") == before:
+        clicks = origin.kept_clicks(_folder(options))
+        if clicks is None and not _is_file(run["data"]):
+            clicks = origin.trained(leave_one_out(_data(run["data"])))
+    if clicks is None:
+        return "whether it was trained on clicks that are measured now is not known"
+    split = leave_one_out(data)
+    n = origin.n_leaked(clicks, split, options.on)
+    asked = int((held_out(split, options.on) > 0).sum())
+    return f"it was trained on {n:,} of the {asked:,} clicks that are measured now"
+
+
+def _form_of(run: dict[str, Any], name: str) -> str:
+    """The form of a file of lines: the run's, where that was one too."""
+    lines = run and _is_file(run["data"]) and _is_file(name) and "reading" not in run
+    return str(run["format"]) if lines else "auto"
 
 
 def _as_the_run(
@@ -665,13 +797,15 @@ def _by_id(options: argparse.Namespace, model: "Recommender") -> bool:
 
 def _add_recommend(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_recommend)
-    parser.add_argument("--model", type=Path, required=True, help="folder or model.pt")
+    parser.add_argument(
+        "--model", type=Path, required=True, help="run's folder or model file"
+    )
     who = parser.add_mutually_exclusive_group(required=True)
     who.add_argument("--user", help="a user of the data, as the file names them")
     who.add_argument("--items", nargs="+", help="clicks, oldest first")
     who.add_argument("--all", action="store_true", help="every user: a table")
     parser.add_argument("--data", metavar="NAME_OR_FILE", help="with --user")
-    parser.add_argument("--format", choices=["auto", *FORMATS], default="auto")
+    parser.add_argument("--format", choices=["auto", *FORMATS], help="as the run's")
     parser.add_argument("-k", type=int, default=10, help="how many")
     _add_seen(parser, "as the run was trained")
     parser.add_argument(

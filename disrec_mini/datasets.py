@@ -85,7 +85,7 @@ def dataset_names() -> tuple[str, ...]:
 
 def dataset_info(name: str) -> Dataset:
     """Everything known about one data set; an unknown name raises with a suggestion."""
-    if name not in _REGISTRY:
+    if not isinstance(name, str) or name not in _REGISTRY:
         hint = did_you_mean(str(name).lower(), _REGISTRY, cutoff=0.5)
         raise DisrecError(
             f"Unknown data set {name!r}.{hint} Known: {', '.join(_REGISTRY)}."

@@ -230,18 +230,19 @@ def read_torch(path: Path, wanted: str, what: str) -> dict[str, Any]:
         raise DisrecError(f"{path} does not exist: expected {what}.")
     _check_zip(path, what)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with path.open("rb") as file:  # by a name, torch guesses what it is
+            content = torch.load(file, map_location="cpu", weights_only=True)
     except MemoryError:
         raise
     except Exception:  # torch raises many kinds for a damaged file: one sentence
         raise DisrecError(f"{path} is damaged or not {what}.") from None
     if not isinstance(content, dict) or content.get("format") != wanted:
         raise DisrecError(f"{path} is not {what} (expected format {wanted!r}).")
-    _check_claims(path, content)
+    check_claims(path, content)
     return content
 
 
-def _check_claims(path: Path, content: dict[str, Any]) -> None:
+def check_claims(path: Path, content: dict[str, Any]) -> None:
     """A sentence if a model of these settings would be larger than what is stored."""
     config, weights = content.get("config"), content.get("weights")
     if not (isinstance(config, dict) and isinstance(weights, dict) and weights):

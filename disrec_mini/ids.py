@@ -1,6 +1,6 @@
 """What a file calls an item, and its number in a model: 1 to M, without gaps."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -58,26 +58,47 @@ def look_up(called: Iterable[str], numbers: dict[str, int]) -> list[int]:
 
 
 def as_known(
-    data: Interactions, names: Names, n_items: int, by_id: bool
+    data: Interactions,
+    names: Names,
+    n_items: int,
+    by_id: bool,
+    said: Callable[[str], object] | None = None,
 ) -> Interactions:
-    """A file's clicks by the numbers of a model, or a sentence.
+    """A file's clicks by the numbers of a model.
 
     Two files number their items apart; what an item is called is the same in both.
+    Users who clicked on an item that the model does not know are left without clicks.
+
+    said : called with one line about them.
+
+    Raises
+    ------
+    DisrecError : nobody is left.
     """
     theirs = None if names is None else tuple(names)
     if data.item_names == theirs and data.n_items == n_items:
         return data
     called = data.item_names or range(data.n_items + 1)
     numbers = numbers_of(names, n_items, by_id)
-    table = np.zeros(data.n_items + 1, np.int64)
-    for j in np.flatnonzero(data.counts()).tolist():
-        try:
-            table[j] = numbers[str(called[j])]
-        except KeyError:
+    table = np.array([numbers.get(str(name), 0) for name in called])  # (M' + 1,)
+    unknown = table[data.items] == 0  # (n,), clicks
+    if unknown.any():
+        who = np.repeat(np.arange(data.n_users), data.lengths)  # (n,)
+        first = called[data.items[unknown.argmax()]]
+        lost = np.isin(np.arange(data.n_users), who[unknown])  # (N,)
+        if not data.lengths[~lost].any():
             raise DisrecError(
-                f"item {called[j]!s} of the data is unknown to the model, which knows "
+                f"item {first!s} of the data is unknown to the model, which knows "
                 f"{n_items:,} items: it was trained on other data."
-            ) from None
+            )
+        lengths = np.where(lost, 0, data.lengths)
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        data = replace(data, items=data.items[~lost[who]], offsets=offsets)
+        if said is not None:
+            said(
+                f"{lost.sum():,} of {data.n_users:,} users are left out: they clicked "
+                f"on items that the model does not know, such as {first!s}"
+            )
     return replace(
         data,
         items=table[data.items],

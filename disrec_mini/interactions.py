@@ -14,9 +14,9 @@ from typing import Any, SupportsIndex
 import numpy as np
 
 from disrec_mini.checks import (
+    check_categories,
     check_ids,
     check_item_names,
-    check_length,
     check_names,
     check_offsets,
     check_sequences,
@@ -68,10 +68,8 @@ class Interactions:
         set_(
             self, "user_names", check_names(self.user_names, "user_names", self.n_users)
         )
-        if self.item_categories is not None:
-            categories = tuple(tuple(entry) for entry in self.item_categories)
-            check_length(categories, "item_categories", n)
-            set_(self, "item_categories", categories)
+        categories = check_categories(self.item_categories, "item_categories", n)
+        set_(self, "item_categories", categories)
 
     @classmethod
     def from_sequences(

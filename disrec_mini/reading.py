@@ -6,6 +6,7 @@ from typing import NoReturn
 
 import numpy as np
 
+from disrec_mini.checks import check_path
 from disrec_mini.errors import DisrecError
 from disrec_mini.files import read_text
 from disrec_mini.ids import numbered
@@ -65,7 +66,7 @@ def _read(
     if format not in ("auto", *FORMATS):
         known = "; ".join(f'"{name}": {what}' for name, what in FORMATS.items())
         raise DisrecError(f'Unknown format {format!r}: use "auto" or one of {known}.')
-    table = _Table(Path(path))
+    table = _Table(check_path(path, "a file of clicks"))
     if format == "auto":
         format = "pairs" if (table.columns == 2).all() else "user-first"
         table.check_no_ratings()

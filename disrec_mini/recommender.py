@@ -16,12 +16,10 @@ from torch import Tensor, nn
 
 from disrec_mini import checks
 from disrec_mini.errors import DisrecError
-from disrec_mini.files import read_torch, write_torch
 from disrec_mini.interactions import Interactions
+from disrec_mini.model_files import as_stored, find, read_model, write_model
 from disrec_mini.settings import MODELS, Config, model_class
 
-FORMAT = "disrec_mini model 1"
-FILE = "model.pt"
 TOKENS = 2**14  # clicks read at once
 CELLS = 2**21  # scores held at once: 8 MB in float32 stay in the cache
 
@@ -128,8 +126,10 @@ class Recommender(nn.Module):
     ----------
     kind : the model's name, in files and on the command line; each class its own.
     max_len : the number of clicks it can read, from the settings; None for any number.
+    made_from : plain values that say what it was trained on, saved with it, or None.
     """
 
+    made_from: dict[str, Any] | None = None
     kind: ClassVar[str] = ""
     config_type: ClassVar[type[Config]] = Config
     config: Any
@@ -317,35 +317,38 @@ class Recommender(nn.Module):
         return str(vars(cls).get("kind") or cls.__qualname__)
 
     def save(self, path: str | Path) -> None:
-        """Write settings, weights, item names and version to one file, atomically."""
+        """Write one safetensors file, atomically.
+
+        Tensors are the weights; the header has settings, item names, version and
+        `made_from`.
+        """
         from disrec_mini import __version__
 
         checks.check_weights(self, "the model is not saved")
-        content = {
-            "format": FORMAT,
+        about = {
             "version": __version__,
             "model": self.own_kind(),
             "config": asdict(self.config),
-            "weights": self.state_dict(),
             "item_names": self.item_names,
+            "made_from": self.made_from,
         }
-        write_torch(path, content)
+        write_model(path, about, self.state_dict())
 
     @classmethod
     def load(cls: type[R], path: str | Path) -> R:
-        """Read a model written by `save`, or from a folder that holds `model.pt`.
+        """Read a model written by `save`, or `model.safetensors` of a folder.
 
-        `Recommender.load` reads a model of any kind, a class only its own. Only tensors
-        and plain values are read: a foreign file cannot execute code.
+        `Recommender.load` reads a model of any kind, a class only its own. The file has
+        tensors and plain values and no code. A `model.pt` of version 0.2 or before is
+        read by torch, which had holes before 2.10: take none from strangers.
 
         Raises
         ------
         DisrecError : no file, a damaged one, another kind, or weights that do not fit
             or are no finite numbers.
         """
-        path = Path(path)
-        path = path / FILE if path.is_dir() else path
-        content = read_torch(path, FORMAT, "a model of disrec_mini")
+        path = find(path)
+        content = read_model(path)
         kind = str(content.get("model", "disrec"))  # older files do not say
         if kind != cls.own_kind() and (kind not in MODELS or cls is not Recommender):
             raise DisrecError(
@@ -355,12 +358,15 @@ class Recommender(nn.Module):
         model_type = cls if kind == cls.own_kind() else model_class(kind)
         try:
             model = model_type.rebuild(content)
+            as_stored(model, content["weights"])
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise DisrecError(
                 f"{path} was written by disrec_mini {content.get('version', '?')} and "
                 f"does not fit this version: {str(error).splitlines()[0]}"
             ) from None
         checks.check_weights(model, str(path))
+        made_from = content.get("made_from")
+        model.made_from = made_from if isinstance(made_from, dict) else None
         return model.eval()
 
     @classmethod

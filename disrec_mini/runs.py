@@ -82,6 +82,7 @@ def run(
     began = time.time()
     torch.manual_seed(seed)
     model = make_model(kind, config, train.train)
+    model.made_from = about.get("made_from")
     history = History(stopped_by="counted")
     if not isinstance(model, Counted):
         history = fit(model, train, seed=seed, exclude_seen=exclude_seen, **options)

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from disrec_mini.cells import Cells, is_number, moment
+from disrec_mini.checks import check_path
 from disrec_mini.delimited import PART, Delimited, separator
 from disrec_mini.errors import DisrecError
 from disrec_mini.files import read_text
@@ -63,7 +64,7 @@ class Table:
 
 def is_table(path: str | os.PathLike[str]) -> bool:
     """By its name's end, or by a first line that is a header."""
-    path = Path(path)
+    path = check_path(path, "a table of events")
     if path.name.lower().removesuffix(".gz").endswith(SUFFIXES):
         return True
     try:
@@ -92,7 +93,7 @@ def read_table(
     sep : what stands between cells, else the first line tells. by_number : columns are
         chosen by number, so there may be no header.
     """
-    path = Path(path)
+    path = check_path(path, "a table of events")
     ends = path.name.lower().removesuffix(".gz")
     if ends.endswith(".parquet") or _starts(path, _PARQUET):
         return _from_parquet(path)

@@ -336,7 +336,7 @@ def copy(run: Path, tmp_path: Path) -> Path:
     """The shared run's settings and checkpoint, free to be spoilt."""
     folder = tmp_path / "copy"
     folder.mkdir()
-    for name in ("run.json", "checkpoint.pt", "model.pt"):
+    for name in ("run.json", "checkpoint.pt", "model.safetensors"):
         (folder / name).write_bytes((run / name).read_bytes())
     return folder
 
@@ -347,7 +347,10 @@ def test_resume_of_another_run(run: Path, copy: Path, sentence: Say) -> None:
     resume = ["--resume", copy, "--quiet"]
     assert "missing" in sentence("train", data, "--resume", copy / "nothing")
     other = write_clicks(copy.parent / "other.txt", n_users=40)
-    assert f"is a run on {data}, not {other}" in sentence("train", other, *resume)
+    differs = "20 users fewer, 11 items fewer, 197 clicks fewer. A run goes on with"
+    found = sentence("train", other, *resume)
+    assert f"{other} is not what the run in {copy} was made from: {differs}" in found
+    assert f"is a run on {data}, not beauty" in sentence("train", "beauty", *resume)
     for words, expected in (
         ("--dim 16", "dim was 8; only --epochs may change"),
         ("--seed 5", "seed was 0"),
@@ -366,9 +369,14 @@ def test_resume_of_another_run(run: Path, copy: Path, sentence: Say) -> None:
 def test_resume_after_the_data_changed(copy: Path, sentence: Say) -> None:
     changed = write_clicks(copy.parent / "clicks.txt", n_users=59)
     stored = json.loads((copy / "run.json").read_text())
+    words = ["train", changed, "--resume", copy, "--quiet"]
     (copy / "run.json").write_text(json.dumps({**stored, "data": str(changed)}))
-    found = sentence("train", changed, "--resume", copy, "--quiet")
-    assert "checkpoint.pt belongs to a run on other data" in found
+    assert "made from: 1 user fewer, 1 item fewer, 8 clicks fewer. A run" in sentence(
+        *words
+    )
+    del stored["made_from"]  # older runs do not say
+    (copy / "run.json").write_text(json.dumps({**stored, "data": str(changed)}))
+    assert "checkpoint.pt belongs to a run on other data" in sentence(*words)
 
 
 def test_resume_of_a_damaged_run(run: Path, copy: Path, sentence: Say) -> None:
@@ -406,14 +414,18 @@ def test_a_model_that_cannot_be_read(run: Path, copy: Path, sentence: Say) -> No
     recommend = ["recommend", "--items", "1", "--model"]
     for words in (evaluate, recommend):
         assert "does not exist" in sentence(*words, copy / "nothing")
-        assert "does not exist" in sentence(*words, copy.parent)  # no model.pt in it
+        assert "does not exist" in sentence(*words, copy.parent)  # no model in it
         assert "is not a model" in sentence(*words, copy / "checkpoint.pt")
         assert "is damaged or not a model" in sentence(*words, data)
-    (copy / "model.pt").write_bytes((copy / "model.pt").read_bytes()[:999])
+    (copy / "model.safetensors").write_bytes(
+        (copy / "model.safetensors").read_bytes()[:999]
+    )
     for words in (evaluate, recommend):
-        assert "model.pt is damaged or not a model" in sentence(*words, copy)
-    (copy / "model.pt").write_bytes(b"")
-    assert "model.pt is damaged" in sentence(*recommend, copy / "model.pt")
+        assert "model.safetensors is damaged or not a model" in sentence(*words, copy)
+    (copy / "model.safetensors").write_bytes(b"")
+    assert "model.safetensors is damaged" in sentence(
+        *recommend, copy / "model.safetensors"
+    )
     assert "required: --model" in sentence("evaluate")
 
 
@@ -422,7 +434,9 @@ def test_evaluate_without_knowing_the_data(copy: Path, sentence: Say) -> None:
         (copy / "run.json").write_text(spoil)
         assert "--data is needed" in sentence("evaluate", "--model", copy)
     (copy / "run.json").unlink()
-    assert "--data is needed" in sentence("evaluate", "--model", copy / "model.pt")
+    assert "--data is needed" in sentence(
+        "evaluate", "--model", copy / "model.safetensors"
+    )
     assert "--data is needed" in sentence("recommend", "--model", copy, "--user", "1")
 
 
@@ -453,10 +467,11 @@ def test_unknown_users_and_items(run: Path, sentence: Say) -> None:
 
 def test_train_writes_a_complete_run(run: Path) -> None:
     assert {p.name for p in run.iterdir()} == {
-        "model.pt",
+        "model.safetensors",
         "checkpoint.pt",
         "checkpoint.previous.pt",
         "run.json",
+        "clicks.npy",
         "result.json",
     }
     result = json.loads((run / "result.json").read_text())
@@ -613,7 +628,7 @@ def test_evaluate_prints_the_numbers_of_the_run(
     both = table(prints(capsys, "evaluate", "--model", run, "--protocol", "both"))
     assert {k: v for k, v in both.items() if "warm" not in k} == expected
     assert both["test full warm"][-1] == str(round(60 * row["warm_share"]))
-    one = ["evaluate", "--model", run / "model.pt", "--protocol", "full"]
+    one = ["evaluate", "--model", run / "model.safetensors", "--protocol", "full"]
     assert set(table(prints(capsys, *one))) == {"test full", "test full warm"}
     data = ["--data", run.parent / "clicks.txt", "--on", "valid"]
     valid = table(prints(capsys, *one, *data))["valid full"]
@@ -629,15 +644,25 @@ def test_recommend_prints_k_lines(
     assert [line.split() for line in lines] == [
         [str(place), str(item)] for place, item in enumerate(best, 1)
     ]
-    words = ["recommend", "--model", run / "model.pt", "--items", 3, 1, 2, "-k", 4]
+    words = [
+        "recommend",
+        "--model",
+        run / "model.safetensors",
+        "--items",
+        3,
+        1,
+        2,
+        "-k",
+        4,
+    ]
     lines = prints(capsys, *words).splitlines()
     assert [int(line.split()[1]) for line in lines] == model.recommend([3, 1, 2], 4)
     many = prints(capsys, *words[:-1], 500).splitlines()
     assert len(many) == 120 - 3
     named = dm.DisRec(model.config, ["", *(f"thing {j}" for j in range(1, 121))])
     named.load_state_dict(model.state_dict())
-    named.save(tmp_path / "named.pt")
-    words[2] = tmp_path / "named.pt"
+    named.save(tmp_path / "named.safetensors")
+    words[2] = tmp_path / "named.safetensors"
     for line in prints(capsys, *words).splitlines():
         assert line.split()[2:] == ["thing", line.split()[1]]
     every = prints(capsys, *words[:3], "--data", run.parent / "clicks.txt", "--all")
@@ -844,7 +869,7 @@ def test_an_interrupt_says_how_to_go_on(
     shown = capsys.readouterr()
     assert shown.out == ""
     assert shown.err == f"disrec_mini: go on with --resume {out}\n"
-    assert not (out / "model.pt").exists()
+    assert not (out / "model.safetensors").exists()
     prints(capsys, "train", data, "--resume", out, "--quiet")
     assert same_weights(run, out)
 

@@ -63,6 +63,38 @@ def case(call: Callable[..., Any], said: str, *args: Any, **rest: Any) -> Case:
     return call, args, rest, said
 
 
+CONTAINERS = [
+    case(
+        dm.Interactions,
+        f"item_categories must {said}",
+        [1],
+        [0, 1],
+        1,
+        **{"item_categories": value},
+    )
+    for value, said in (
+        (5, "be a sequence of sequences of strings, not 5"),
+        ("ab", "be a sequence of sequences"),
+        ({1: "a"}, "be a sequence of sequences"),
+        ([[], [5]], r"hold sequences of strings, not \[5\]"),
+        ([[], "sport"], "hold sequences of strings, not 'sport'"),
+        ([[], None], "hold sequences of strings, not None"),
+        ([[]], "have 2 entries, index 0 being padding, not 1"),
+    )
+]
+PLACES = [
+    case(call, f"the place of {what} must be a path or its text, not", value)
+    for call, what in (
+        (dm.read_interactions, "a file of clicks"),
+        (dm.read_events, "a table of events"),
+        (dm.Recommender.load, "a model of disrec_mini"),
+        (MODEL.save, "a model of disrec_mini"),
+    )
+    for value in (5, None, "", ["a.txt"], b"a.txt")
+]
+NAMES = [
+    case(dm.load_dataset, "Unknown data set", name) for name in (5, None, ["beauty"])
+]
 EVALUATE = [
     case(evaluate, "has `score`", None, SPLIT),
     case(evaluate, "has `score`, not str", "model.pt", SPLIT),
@@ -437,7 +469,8 @@ EXPLORER = [
     case(beside, "caption must be str, not int", TWO, WORLD, [1], 5),
 ]
 
-ALL = EVALUATE + RESULTS + FIT + SETTINGS + CLICKED + RECOMMEND + LOSSES + EXPLORER
+ALL = CONTAINERS + PLACES + NAMES
+ALL += EVALUATE + RESULTS + FIT + SETTINGS + CLICKED + RECOMMEND + LOSSES + EXPLORER
 
 
 def shown(value: object) -> str | None:

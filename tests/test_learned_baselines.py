@@ -1149,7 +1149,7 @@ def test_files_keep_the_people(model_type: Any, tmp_path: Path, padded: Any) -> 
     config = model_type.config_type(M, dim=8)
     assert model_type.untrained(config, TRAIN).people.num_embeddings == N_USERS
     model = made(model_type, dim=8).float()
-    model.save(tmp_path / "model.pt")
+    model.save(tmp_path / "model.safetensors")
     again = dm.Recommender.load(tmp_path)
     assert type(again) is model_type
     assert again.people.num_embeddings == N_USERS

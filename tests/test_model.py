@@ -10,18 +10,22 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import disrec_mini as dm
+from disrec_mini import model_files
 from disrec_mini.encoder import Block, Dropout, attention_bias, causal_mask
 from disrec_mini.intentions import IntentionLayer
+from disrec_mini.model_files import write_model
 from disrec_mini.remedy import RemedyLayer
 
 quick = settings(max_examples=25, deadline=None, derandomize=True)
 N_ITEMS, DIM, K, MAX_LEN = 20, 8, 3, 7
 ROLES = ("past", "future")
+OLD_MODEL = Path(__file__).parent / "old/plain/model.pt"
 
 
 def tiny(remedy: bool = False, seed: int = 0, **changes: Any) -> dm.DisRec:
@@ -480,7 +484,7 @@ def model() -> dm.DisRec:
 
 
 def test_round_trip_is_bit_for_bit(model: dm.DisRec, tmp_path: Path) -> None:
-    path = tmp_path / "new" / "model.pt"
+    path = tmp_path / "new" / "model.safetensors"
     model.save(path)
     for place in (path, str(path), path.parent):
         read = dm.DisRec.load(place)
@@ -500,7 +504,7 @@ def test_round_trip_is_bit_for_bit(model: dm.DisRec, tmp_path: Path) -> None:
 
 def test_a_model_made_with_numpy_values_can_be_read(tmp_path: Path) -> None:
     config = dm.DisRecConfig(2, dim=4, keep=np.float64(0.3))
-    dm.DisRec(config, np.array(["", "a", "b"])).save(tmp_path / "model.pt")
+    dm.DisRec(config, np.array(["", "a", "b"])).save(tmp_path / "model.safetensors")
     read = dm.DisRec.load(tmp_path)
     assert read.config == config
     assert read.item_names == ["", "a", "b"]
@@ -545,30 +549,144 @@ def test_foreign_code_is_not_executed(model: dm.DisRec, tmp_path: Path) -> None:
 
 
 def test_damaged_and_foreign_files(model: dm.DisRec, tmp_path: Path) -> None:
-    path = tmp_path / "model.pt"
+    path = tmp_path / "model.safetensors"
     load_fails(path, "does not exist: expected a model of disrec_mini")
-    load_fails(tmp_path, "model.pt does not exist")
+    load_fails(tmp_path, "model.safetensors does not exist")
     model.save(path)
-    whole = path.read_bytes()
-    for n in (0, 1, 100, len(whole) // 2, len(whole) - 1):
+    whole, bad = path.read_bytes(), "is damaged or not a model of disrec_mini"
+    for n in (0, 1, 7, 8, 100, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:n])
-        load_fails(path, "is damaged or not a model of disrec_mini")
+        load_fails(path, bad)
+    for n in (0, 10, 10**8, 10**12, 2**63, 2**64 - 1):  # what the header claims to be
+        path.write_bytes(n.to_bytes(8, "little") + whole[8:])
+        load_fails(path, bad)
+    path.write_bytes(whole + b"more")
+    load_fails(path, bad)
+    for text in (b"{}", b"[]", b'{"__metadata__": 5}', b"[" * 5000, b"\xff" * 9):
+        path.write_bytes(len(text).to_bytes(8, "little") + text)
+        load_fails(path, "not a model of disrec_mini")
+    huge = {"dtype": "F32", "shape": [10**11, 10], "data_offsets": [0, 4 * 10**12]}
+    for entry in (huge, {**huge, "data_offsets": [0, 0]}, {**huge, "dtype": "Q8"}):
+        text = json.dumps({"a": entry}).encode()
+        path.write_bytes(len(text).to_bytes(8, "little") + text)
+        load_fails(path, bad)
     path.write_bytes(b"PK\x03\x04" + bytes(1000))
-    load_fails(path, "is damaged or not a model of disrec_mini")
+    load_fails(path, bad)
     path.write_text("hello")
-    load_fails(path, "is damaged or not a model of disrec_mini")
+    load_fails(path, bad)
     for foreign in ({"a": torch.ones(2)}, [1, 2], torch.ones(3), {"format": "x"}):
         torch.save(foreign, path)
         load_fails(path, "is not a model of disrec_mini \\(expected format")
+    safetensors.torch.save_file({"a": torch.ones(2)}, path, {"format": "pt"})
+    load_fails(path, "is not a model of disrec_mini: its header does not say so")
+    for text in ("", "{", "[]", '{"about": 5}', "[" * 100_000):
+        safetensors.torch.save_file({"a": torch.ones(2)}, path, {"disrec_mini": text})
+        load_fails(path, bad)
+    write_model(path, {"format": "disrec_mini model 3"}, {})
+    load_fails(path, "is not a model of disrec_mini \\(expected format")
+    path.unlink()
+    path.mkdir()
+    load_fails(path, "model.safetensors does not exist")
+    os.mkfifo(tmp_path / "pipe")
+    load_fails(tmp_path / "pipe", "is not a file")
 
 
-def test_files_of_another_version(model: dm.DisRec, tmp_path: Path) -> None:
-    path = tmp_path / "model.pt"
+def test_no_bit_of_a_file_may_change(model: dm.DisRec, tmp_path: Path) -> None:
+    """Settings, names, weights: the sum is over all of them."""
+    path = tmp_path / "model.safetensors"
     model.save(path)
-    content = torch.load(path, weights_only=True)
+    whole = path.read_bytes()
+    size = int.from_bytes(whole[:8], "little")
+    names = whole.index(b"item_names")
+    for place in (*range(0, len(whole), 97), names + 20, size + 8, len(whole) - 1):
+        changed = bytearray(whole)
+        changed[place] ^= 1
+        path.write_bytes(bytes(changed))
+        if changed[8 : 8 + size].isspace():  # padding of the header
+            continue
+        load_fails(path, "model of disrec_mini|copy the file again")
+
+
+def test_a_file_is_for_any_reader(model: dm.DisRec, tmp_path: Path) -> None:
+    """Tensors by name; everything else is one text in the header."""
+    path = tmp_path / "model.safetensors"
+    model.made_from = {"clicks": 7}
+    model.save(path)
+    weights = safetensors.torch.load_file(path)
+    assert weights.keys() == model.state_dict().keys()
+    with safetensors.safe_open(path, "pt") as file:
+        about = json.loads(json.loads(file.metadata()["disrec_mini"])["about"])
+    assert about["item_names"] == model.item_names
+    assert about["config"]["dim"] == 4
+    assert (about["model"], about["version"]) == ("disrec", dm.__version__)
+    assert dm.DisRec.load(path).made_from == about["made_from"] == {"clicks": 7}
+    first = path.read_bytes()
+    model.save(path)
+    assert path.read_bytes() == first
+
+
+def test_of_two_files_the_one_that_is_written_now(
+    model: dm.DisRec, tmp_path: Path
+) -> None:
+    old = torch.load(OLD_MODEL, weights_only=True)
+    torch.save(old, tmp_path / "model.pt")
+    assert dm.DisRec.load(tmp_path).item_names == old["item_names"]
+    model.save(tmp_path / "model.safetensors")
+    assert dm.DisRec.load(tmp_path).item_names == model.item_names
+    assert dm.DisRec.load(tmp_path / "model.pt").item_names == old["item_names"]
+    model.save(tmp_path / "model.pt")  # whatever it is called
+    assert dm.DisRec.load(tmp_path / "model.pt").item_names == model.item_names
+
+
+def test_many_names_and_strange_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["", "\ud800", "\0", '"}{', "\u2028", "Котик", "a" * 1000]
+    model = dm.DisRec(dm.DisRecConfig(6, dim=2), names)
+    for room in (10**6, 10):  # of the header: the rest goes into a tensor
+        monkeypatch.setattr(model_files, "ROOM", room)
+        model.save(tmp_path / "model.safetensors")
+        assert dm.DisRec.load(tmp_path).item_names == names
+
+
+@pytest.mark.parametrize("kind", [torch.float64, torch.bfloat16])
+def test_weights_keep_their_precision(
+    model: dm.DisRec, kind: torch.dtype, tmp_path: Path
+) -> None:
+    model.to(kind).save(tmp_path / "model.safetensors")
+    read = dm.DisRec.load(tmp_path).state_dict()
+    for name, x in model.state_dict().items():
+        assert read[name].dtype == x.dtype
+        assert torch.equal(read[name], x)
+
+
+def test_weights_that_share_their_memory(tmp_path: Path) -> None:
+    whole = torch.arange(12.0).reshape(3, 4)
+    parts = {"all": whole, "row": whole[1], "column": whole[:, 1], "none": whole[:0]}
+    write_model(tmp_path / "x", {}, parts)
+    read = model_files.read_model(tmp_path / "x")["weights"]
+    assert all(torch.equal(read[name], x) for name, x in parts.items())
+    with pytest.raises(dm.DisrecError, match="its b is no tensor"):
+        write_model(tmp_path / "x", {}, {"a": whole, "b": 5})
+
+
+@pytest.mark.parametrize("form", ["safetensors", "pt"])
+def test_files_of_another_version(form: str, model: dm.DisRec, tmp_path: Path) -> None:
+    path = tmp_path / f"model.{form}"
+    model.save(path)
+    content = model_files.read_model(path)
     config = content["config"]
     weights = content["weights"]
-    cut = {k: v for k, v in weights.items() if k != "intentions.alpha"}
+    name = "intentions.alpha"
+    cut = {k: v for k, v in weights.items() if k != name}
+
+    def write(content: dict[str, Any]) -> None:
+        if form == "pt":
+            torch.save({**content, "format": "disrec_mini model 1"}, path)
+        else:
+            rest = {k: v for k, v in content.items() if k != "weights"}
+            write_model(path, rest, content.get("weights", {}))
+
     for changes in (
         {"config": config | {"colour": 1}},
         {"config": config | {"dim": 8}},
@@ -576,32 +694,35 @@ def test_files_of_another_version(model: dm.DisRec, tmp_path: Path) -> None:
         {"config": None},
         {"weights": cut},
         {"weights": weights | {"more": torch.ones(1)}},
+        {"weights": weights | {name: weights[name].to(torch.int64)}},
+        {"weights": weights | {name: weights[name].to(torch.bool)}},
+        {"weights": weights | {name: torch.zeros(0)}},
         {"item_names": ["", "a"]},
         {"version": "9.9"} | {"config": {}},
     ):
-        torch.save(content | changes, path)
+        write(content | changes)
         load_fails(path, "was written by disrec_mini .* does not fit this version")
     for name in ("config", "weights", "item_names"):
-        torch.save({k: v for k, v in content.items() if k != name}, path)
+        write({k: v for k, v in content.items() if k != name})
         load_fails(path, "does not fit this version")
 
 
+@pytest.mark.parametrize("number", [28, 122, 5])
 def test_a_failing_write_leaves_the_old_file(
-    model: dm.DisRec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    number: int, model: dm.DisRec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "model.pt"
+    path = tmp_path / "model.safetensors"
     model.save(path)
     before = path.read_bytes()
 
-    def half(content: Any, file: Any) -> None:
-        file.write(b"half")
-        raise OSError(28, "No space left on device")
+    def fails(_: int) -> None:
+        raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(torch, "save", half)
-    with pytest.raises(dm.DisrecError, match=r"Cannot write .*No space left"):
+    monkeypatch.setattr(os, "fsync", fails)
+    with pytest.raises(dm.DisrecError, match=f"Cannot write .*{os.strerror(number)}"):
         model.save(path)
     assert path.read_bytes() == before
-    assert [entry.name for entry in tmp_path.iterdir()] == ["model.pt"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["model.safetensors"]
 
 
 # -- the start, and the remedy ---------------------------------------------------------

@@ -259,8 +259,8 @@ def test_the_first_process_alone_writes_and_shows(
     assert first[0] == 0
     assert second == (0, "", "")
     assert not folder.with_name("run1").exists()
-    files = {"checkpoint.pt", "model.pt", "result.json", "run.json"}
-    files |= {"checkpoint.previous.pt"}
+    files = {"checkpoint.pt", "model.safetensors", "result.json", "run.json"}
+    files |= {"checkpoint.previous.pt", "clicks.npy"}
     assert {path.name for path in folder.iterdir()} == files
     assert "test sampled" in first[1]
     assert "epoch   3  ndcg@10" in first[2]

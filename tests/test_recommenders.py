@@ -24,6 +24,7 @@ import disrec_mini as dm
 from disrec_mini import batches, cli, runs, settings
 from disrec_mini.baselines import Counted, Popularity
 from disrec_mini.learning import PairObjective
+from disrec_mini.model_files import OLD_FORMAT, read_model, write_model
 from disrec_mini.recommender import StepLoss
 
 ROOT = Path(__file__).parents[1]
@@ -158,10 +159,39 @@ def test_lists_are_sorted_scores(
 
 
 def test_damaged_files_are_a_sentence(model: dm.Recommender, tmp_path: Path) -> None:
+    file = tmp_path / "model.safetensors"
+    model.save(file)
+    whole, content = file.read_bytes(), read_model(file)
+
+    def said() -> str:
+        with pytest.raises(dm.DisrecError) as caught:
+            dm.Recommender.load(tmp_path)
+        return str(caught.value)
+
+    place = 8 + int.from_bytes(whole[:8], "little")  # one bit of a weight
+    flipped = bytes([whole[place] ^ 1])
+    file.write_bytes(whole[:place] + flipped + whole[place + 1 :])
+    assert "are not as they were written" in said()
+    for cut in (0, 1, 100, len(whole) // 2, len(whole) - 1):
+        file.write_bytes(whole[:cut])
+        assert "is damaged or not a model" in said()
+    for change in ({"n_items": 10**13}, {"dim": 10**9}):
+        if change.keys() <= content["config"].keys():
+            changed = {**content, "config": {**content["config"], **change}}
+            write_model(file, {**changed, "weights": None}, content["weights"])
+            assert "no room for them" in said()
+
+
+def test_damaged_old_files_are_a_sentence(
+    model: dm.Recommender, tmp_path: Path
+) -> None:
+    """Written by torch, as versions up to 0.2 did."""
     file = tmp_path / "model.pt"
     model.save(file)
+    content = {**read_model(file), "format": OLD_FORMAT}
+    torch.save(content, file)
     whole = file.read_bytes()
-    content = torch.load(file, weights_only=True)
+    assert dm.Recommender.load(tmp_path).config == model.config
 
     def said() -> str:
         with pytest.raises(dm.DisrecError) as caught:
@@ -184,13 +214,10 @@ def test_damaged_files_are_a_sentence(model: dm.Recommender, tmp_path: Path) -> 
     for cut in (0, 1, 100, len(whole) // 2, len(whole) - 1):
         file.write_bytes(whole[:cut])
         assert "is damaged or not a model" in said()
-    config = {**content["config"], "n_items": 10**13}
-    torch.save({**content, "config": config}, file)
-    assert "no room for them" in said()
-    if "dim" in content["config"]:
-        config = {**content["config"], "dim": 10**9}
-        torch.save({**content, "config": config}, file)
-        assert "no room for them" in said()
+    for change in ({"n_items": 10**13}, {"dim": 10**9}):
+        if change.keys() <= content["config"].keys():
+            torch.save({**content, "config": {**content["config"], **change}}, file)
+            assert "no room for them" in said()
 
 
 def test_nothing_left_is_a_sentence(model: dm.Recommender) -> None:
@@ -215,10 +242,10 @@ def test_bad_clicks_are_a_sentence(model: dm.Recommender, padded: Any) -> None:
 def test_a_saved_model_is_the_same_model(
     model: dm.Recommender, padded: Any, tmp_path: Path
 ) -> None:
-    model.save(tmp_path / "model.pt")
+    model.save(tmp_path / "model.safetensors")
     items, lengths = padded(ROWS)
     for kind in (dm.Recommender, type(model)):
-        for place in (tmp_path, tmp_path / "model.pt"):
+        for place in (tmp_path, tmp_path / "model.safetensors"):
             again = kind.load(place)
             assert type(again) is type(model)
             assert again.config == model.config
@@ -240,14 +267,14 @@ def test_weights_that_are_no_numbers_are_not_used(
     name, weight = next((k, x) for k, x in weights.items() if x.is_floating_point())
     with torch.no_grad():
         weight[-1] = value
-    model.save(tmp_path / "model.pt")
-    content = torch.load(tmp_path / "model.pt", weights_only=True)
-    torch.save({**content, "weights": poisoned.state_dict()}, tmp_path / "model.pt")
+    file = tmp_path / "model.safetensors"
+    model.save(file)
+    write_model(file, {**read_model(file), "weights": None}, poisoned.state_dict())
     for said, call in (
         ("the model", lambda: poisoned.recommend([1, 2], users=0)),
         ("the model", lambda: dm.evaluate(poisoned, split)),
-        ("model.pt", lambda: dm.Recommender.load(tmp_path)),
-        ("not saved", lambda: poisoned.save(tmp_path / "other.pt")),
+        ("model.safetensors", lambda: dm.Recommender.load(tmp_path)),
+        ("not saved", lambda: poisoned.save(tmp_path / "other")),
     ):
         with pytest.raises(dm.DisrecError, match=f"{said}: {name} holds NaN or inf"):
             call()
@@ -434,10 +461,12 @@ def test_scores_that_are_no_dot_products(split: dm.Split, tmp_path: Path) -> Non
     assert losses[-1] < losses[0]
     # a mean that only some steps give is the mean over those
     assert history.curve("some") == [(1, pytest.approx(4.0))]
-    model.save(tmp_path / "own.pt")
-    assert torch.equal(Added.load(tmp_path / "own.pt").table.weight, model.table.weight)
+    model.save(tmp_path / "own.safetensors")
+    assert torch.equal(
+        Added.load(tmp_path / "own.safetensors").table.weight, model.table.weight
+    )
     with pytest.raises(dm.DisrecError, match="of the kind 'added'"):
-        dm.Recommender.load(tmp_path / "own.pt")
+        dm.Recommender.load(tmp_path / "own.safetensors")
     sizes, score = [], model.score
     model.score = lambda items, *rest, **more: (  # type: ignore[method-assign]
         sizes.append(len(items)) or score(items, *rest, **more)
@@ -452,7 +481,7 @@ def test_a_subclass_is_not_its_parent(tmp_path: Path) -> None:
         """Says no kind of its own."""
 
     model = Mine(dm.DisRecConfig(5, dim=2))
-    model.save(tmp_path / "model.pt")
+    model.save(tmp_path / "model.safetensors")
     with pytest.raises(dm.DisrecError, match=r"of the kind '.*Mine': load it"):
         dm.Recommender.load(tmp_path)
     with pytest.raises(dm.DisrecError, match="not with DisRec"):
@@ -488,8 +517,9 @@ def test_a_trained_model_is_kept_before_it_is_measured(
     monkeypatch.setattr(runs, "measure", full)
     config = small("mean")
     options = {"seed": 0, "about": {}, "epochs": 1, "progress": False}
+    options["keep"] = tmp_path / "model.safetensors"
     with pytest.raises(MemoryError):
-        runs.run("mean", config, split, split, keep=tmp_path / "model.pt", **options)
+        runs.run("mean", config, split, split, **options)
     assert dm.Recommender.load(tmp_path).config == config
 
 

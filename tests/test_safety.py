@@ -18,7 +18,7 @@ import pytest
 import torch
 
 import disrec_mini as dm
-from disrec_mini import cli, files, locks
+from disrec_mini import cli, files, locks, model_files
 from disrec_mini.experiments import queue, report, run_job
 from disrec_mini.experiments.job import Job
 from disrec_mini.synthetic import make_world
@@ -440,15 +440,11 @@ def test_without_second_names_there_is_no_previous_one(
 def test_a_small_file_that_claims_much_takes_no_memory(tmp_path: Path) -> None:
     path = tmp_path / "model.pt"
     tiny().save(path)
-    content = torch.load(path, weights_only=True)
+    content = {**model_files.read_model(path), "format": model_files.OLD_FORMAT}
+    torch.save(content, path)
     config = {**content["config"], "n_items": 10**8, "dim": 64}
     table = torch.zeros(1).expand(10**8 + 1, 64)
     name = "encoder.item_embedding.weight"
-    for weights in (content["weights"], {**content["weights"], name: table}):
-        torch.save({**content, "config": config, "weights": weights}, path)
-        found = refused(lambda: dm.Recommender.load(path))
-        assert "is damaged: it claims 100,000,000 items" in found
-    tiny().save(path)
     packed = tmp_path / "packed.pt"
     with (
         zipfile.ZipFile(path) as old,
@@ -457,6 +453,15 @@ def test_a_small_file_that_claims_much_takes_no_memory(tmp_path: Path) -> None:
         for part in old.namelist():
             new.writestr(part, bytes(10**7) if "/data/0" in part else old.read(part))
     assert "is damaged" in refused(lambda: dm.Recommender.load(packed))
+    for weights in (content["weights"], {**content["weights"], name: table}):
+        torch.save({**content, "config": config, "weights": weights}, path)
+        found = refused(lambda: dm.Recommender.load(path))
+        assert "is damaged: it claims 100,000,000 items" in found
+    about = {**content, "config": config, "weights": None}
+    about["format"] = model_files.FORMAT
+    model_files.write_model(path, about, content["weights"])
+    found = refused(lambda: dm.Recommender.load(path))
+    assert "is damaged: it claims 100,000,000 items" in found
 
 
 def test_fewer_epochs_than_there_are(
@@ -538,7 +543,7 @@ def test_damaged_and_copied_results_are_sentences(tmp_path: Path) -> None:
 def test_a_damaged_run_file_is_a_sentence(
     tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tiny().save(tmp_path / "model.pt")
+    tiny().save(tmp_path / "model.safetensors")
     sound = {"data": str(data), "format": "auto", "seed": 0, "epochs": 3}
     sound |= {"validate_every": 1, "patience": None, "settings": {"dim": 8}}
     for change in (
