@@ -30,7 +30,7 @@ from disrec_mini.recommender import Recommender
 Array = np.ndarray
 
 COLUMNS = ("user", "item", "place", "score", "reason")
-REASONS = ("", "no clicks", "nothing left", "all below min_score")
+REASONS = ("", "no known clicks", "nothing left", "all below min_score")
 ENDS = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")
 USERS, ROWS = 1024, 2**17  # at once
 FORMAT = "disrec_mini lists 1"

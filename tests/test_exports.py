@@ -82,7 +82,7 @@ def loop(
     rows: list[tuple[Any, ...]] = []
     for u, row in enumerate(clicks):
         if not len(row):
-            rows.append((u, None, None, None, "no clicks"))
+            rows.append((u, None, None, None, "no known clicks"))
             continue
         try:
             best = model.recommend(row, k, exclude_seen, u)
@@ -185,7 +185,7 @@ def test_names_survive_a_table(
     assert rows == cells(pop, clicks, M)
     assert {row[1] for row in rows} == {"", *ODD}
     assert found == {"users": 7, "rows": len(rows) - 2} | dict.fromkeys(
-        ["no clicks", "nothing left"], 1
+        ["no known clicks", "nothing left"], 1
     )
     assert [p.name for p in path.parent.iterdir()] == [path.name.lower()]
 
@@ -263,12 +263,12 @@ def test_nobody_to_recommend_to(
     some = clicks.select([1, 3])
     found = refused(lambda: exports.write_lists(tmp_path / "a.csv", pop, some))
     assert found == (
-        "nobody can be recommended anything: no clicks: 1 users, nothing left: 1 users;"
+        "nobody can be recommended anything: no known clicks: 1 users, nothing left: 1 users;"
         " with exclude_seen=False (--include-seen) clicked items come back."
     )
     how: dict[str, Any] = {"exclude_seen": False, "min_score": 1e9}
     found = refused(lambda: exports.write_lists(tmp_path / "a.csv", pop, clicks, **how))
-    assert found.endswith("no clicks: 1 users, all below min_score: 6 users.")
+    assert found.endswith("no known clicks: 1 users, all below min_score: 6 users.")
 
 
 # -- stopped exports -------------------------------------------------------------------

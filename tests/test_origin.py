@@ -254,8 +254,11 @@ def test_users_with_a_new_item_are_left_out_and_counted(
     assert said[3].endswith(f"of the {len(ROWS) - 2} clicks that are measured now")
     out = place / "lists.tsv"
     says(capsys, "recommend", "--model", place / "run", "--all", "--out", out)[:3]
-    listed = {line.split("\t")[0] for line in out.read_text().splitlines()[1:]}
-    assert listed == ROWS.keys() - {"100", "103"}
+    lists = [line.split("\t") for line in out.read_text().splitlines()[1:]]
+    assert {user for user, *_ in lists} == ROWS.keys()
+    assert [x for x in lists if x[4]] == [
+        [user, "", "", "", "no known clicks"] for user in ("100", "103")
+    ]
     words = ["recommend", "--model", str(place / "run"), "--user", "103"]
     assert cli.main(words) == 2
     assert "item 8888 of the data is unknown" in capsys.readouterr().err
