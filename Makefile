@@ -27,7 +27,7 @@ ANSWERED := $(sort $(wildcard book/assignments/source/*/*.ipynb))
 .NOTPARALLEL:
 .PHONY: help install book serve notebooks clean-notebooks new-chapter address release \
 	test check lint format types site-check browser nbval unit links test-slow \
-	test-colab peer clean
+	test-nbgrader test-colab peer clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' \
@@ -149,6 +149,9 @@ peer: $(PEER)/.ready ## RecTools beside us in .venv-peer, for benchmarks/quality
 
 test-slow: $(READY) ## the tests marked slow
 	$(BIN)/pytest -m slow tests $(PYTEST_FLAGS)
+
+test-nbgrader: $(READY) ## every stored answer through nbgrader and grade.py (half an hour)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow tests/test_grading.py $(PYTEST_FLAGS)
 
 clean: ## remove .venv, the built site and all caches
 	rm -rf $(VENV) $(COLAB) $(PEER) _build .mypy_cache .ruff_cache .pytest_cache .hypothesis
