@@ -519,7 +519,8 @@ def submissions(assignment):
         for question in graded(source(assignment))
     ]
     made = {"source": source(assignment), "release": release(assignment)}
-    for n, answers in enumerate(zip_longest(*of)):
+    mixed = [answers[:: (-1) ** n] for n, answers in enumerate(of)]  # wrong and right
+    for n, answers in enumerate(zip_longest(*mixed)):
         made[f"answers_{n}"] = source(assignment)
         cells = cells_by_id(made[f"answers_{n}"])
         for answer in filter(None, answers):
