@@ -338,6 +338,7 @@ def test_a_class_in_one_zip(tmp_path):
         "submissions/Jane Doe_3_assignsubmission_file_/b.ipynb": "2",
         "submissions/roe_4_5_c.zip": hostile.zipped(**{"d.ipynb": "3"}),
         "submissions/__MACOSX/._a.ipynb": "",
+        "submissions/__MACOSX/b.ipynb": "",
     }
     (tmp_path / "class.zip").write_bytes(hostile.zipped(**names))
     found = list(finding.handed_in(tmp_path / "class.zip"))
