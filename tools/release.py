@@ -1,13 +1,15 @@
 """Make the students' notebooks from the instructors', with nbgrader's own converter.
 
-python tools/release.py            # source/ -> release/
-python tools/release.py --check    # complain if release/ is anything else
+python tools/release.py            # source/ -> release/; the page book/guide.md
+python tools/release.py --check    # complain if one of them is anything else
+python tools/release.py --pin v1   # before a term: what students install and open
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -36,7 +38,55 @@ def generate(course: Path) -> None:
             sys.exit(f"{folder.name}: {made['error'] or made['log']}")
 
 
+GUIDE = """# What students get wrong
+
+This page is for those who answer questions about the [assignments](course): for each
+question the wrong ideas that are stored with it, as the student's own check says them,
+the most frequent first. In brackets, where it says more, what the student had in mind.
+A check knows an idea by the numbers that come out, so its word is a guess; ask what the
+student thinks the formula says before you name it. `make release` writes this page from
+`book/assignments/misconceptions/`.
+"""
+
+
+def guide() -> str:
+    """A section for each assignment, a list for each question."""
+    parts = [GUIDE]
+    for path in sorted((ASSIGNMENTS / "misconceptions").glob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        found: dict[str, dict[str, list[str]]] = {}
+        block = r"^# %% wrong (\w+): (.+)\n(?:# (.+)\n)?"
+        for question, says, idea in re.findall(block, text, re.MULTILINE):
+            found.setdefault(question, {}).setdefault(says, []).append(idea)
+        parts.append(f"\n## Assignment {int(path.stem[:2])}\n")
+        for question, ideas in found.items():
+            parts.append(f"\n### `{question}`\n\n")
+            for says, had in sorted(ideas.items(), key=lambda item: -len(item[1])):
+                mind = "; ".join(idea for idea in had if idea)
+                parts.append(f"- {says}" + (f" ({mind})" if mind else "") + "\n")
+    return "".join(parts)
+
+
+def pin(version: str) -> None:
+    """Write a tag or commit into install cells and Colab links."""
+    page = ASSIGNMENTS.parent / "course.md"
+    for path in (*ASSIGNMENTS.glob("source/*/*.ipynb"), page):
+        text = path.read_text(encoding="utf-8")
+        text = re.sub(r"/blob/[\w.-]+/book/", f"/blob/{version}/book/", text)
+        if path.suffix == ".ipynb":
+            text = re.sub(r"(git\+https://[\w./-]+)(@[\w.-]+)?", rf"\1@{version}", text)
+        path.write_text(text, encoding="utf-8")
+
+
 def main() -> int:
+    if "--pin" in sys.argv[1:-1]:
+        pin(sys.argv[sys.argv.index("--pin") + 1])
+    page = ASSIGNMENTS.parent / "guide.md"
+    if "--check" not in sys.argv[1:]:
+        page.write_text(guide(), encoding="utf-8")
+    elif page.read_text(encoding="utf-8") != guide():
+        print("book/guide.md is not what misconceptions/ make: run `make release`")
+        return 1
     with tempfile.TemporaryDirectory() as folder:
         generate(Path(folder))
         new, old = Path(folder) / "release", ASSIGNMENTS / "release"

@@ -1,6 +1,7 @@
 # Answers to assignment 3 as data: each block replaces one solution cell. A "wrong" block
 # must fail its check with a message that contains the words after the colon; a "right"
-# block must pass.
+# block must pass. A line below the heading says what the wrong idea was.
+
 # %% right scores: loops
 def scores_and_winner(phi, targets, temperature):
     B, K, _ = phi.shape
@@ -24,6 +25,18 @@ def scores_and_winner(phi, targets, temperature):
     own = (phi * targets[:, None]).sum(2)
     table = (phi.flatten(0, 1) / temperature) @ targets.T
     return table.view(*phi.shape[:2], -1), own.sort(1, descending=True).indices[:, 0]
+
+
+# %% right scores: winners as floating point numbers
+def scores_and_winner(phi, targets, temperature):
+    scores = torch.stack([pair @ (targets / temperature).T for pair in phi])
+    return scores, scores.diagonal(dim1=0, dim2=2).max(0).indices.double()
+
+
+# %% right scores: matmul with a transposed last axis
+def scores_and_winner(phi, targets, temperature):
+    s = torch.matmul(phi, targets.T.to(phi.dtype)).div(temperature)
+    return [s, torch.stack([row[:, b].argmax() for b, row in enumerate(s)])]
 
 
 # %% wrong scores: yours are not divided
@@ -113,7 +126,7 @@ def scores_and_winner(phi, targets, temperature):
     return scores, scores[own, :, own].argmax(1) + 1
 
 
-# %% wrong scores: you changed the tensors
+# %% wrong scores: it looks as if you changed `phi`, which you were given; make a new one.
 def scores_and_winner(phi, targets, temperature):
     phi /= temperature
     scores = phi @ targets.T
@@ -124,6 +137,74 @@ def scores_and_winner(phi, targets, temperature):
 # %% wrong scores: return two things
 def scores_and_winner(phi, targets, temperature):
     return phi @ targets.T / temperature
+
+
+# %% wrong scores: the sign counts
+def scores_and_winner(phi, targets, temperature):
+    scores = phi @ targets.T / temperature
+    own = torch.arange(len(phi))
+    return scores, scores[own, :, own].abs().argmax(1)
+
+
+# %% wrong scores: return the scores first
+def scores_and_winner(phi, targets, temperature):
+    scores = phi @ targets.T / temperature
+    own = torch.arange(len(phi))
+    return scores[own, :, own].argmax(1), scores
+
+
+# %% wrong scores: a score is a product, not a distance.
+# negative squared distances
+def scores_and_winner(phi, targets, temperature):
+    s = -((phi[:, :, None] - targets) ** 2).sum(-1) / temperature
+    b = torch.arange(len(phi))
+    return s, s[b, :, b].argmax(1)
+
+
+# %% wrong scores: each pair has a winner of its own; yours has one for all.
+# one winner for the whole batch
+def scores_and_winner(phi, targets, temperature):
+    s = phi @ targets.T / temperature
+    b = torch.arange(len(phi))
+    return s, s[b, :, b].sum(0).argmax().expand(len(phi))
+
+
+# %% wrong scores: only the own target decides; yours adds up all targets.
+# the winner has the largest sum over the targets
+def scores_and_winner(phi, targets, temperature):
+    s = phi @ targets.T / temperature
+    return s, s.sum(2).argmax(1)
+
+
+# %% wrong scores: divide by the temperature only; yours divides by sqrt(D) as well.
+# divided by temperature times the root of D
+def scores_and_winner(phi, targets, temperature):
+    s = phi @ targets.T / (temperature * phi.shape[2] ** 0.5)
+    b = torch.arange(len(phi))
+    return s, s[b, :, b].argmax(1)
+
+
+# %% wrong scores: the own target of pair b is number b; yours depends on the intention's number.
+# the diagonal of (k, b') gives the winner
+def scores_and_winner(phi, targets, temperature):
+    s = phi @ targets.T / temperature
+    return s, s.diagonal(dim1=1, dim2=2).argmax(1)
+
+
+# %% wrong scores: the number of the winner is wanted, not a row of 0s and a 1.
+# winners as one-hot rows
+def scores_and_winner(phi, targets, temperature):
+    s = phi @ targets.T / temperature
+    b = torch.arange(len(phi))
+    return s, torch.nn.functional.one_hot(s[b, :, b].argmax(1), phi.shape[1])
+
+
+# %% wrong scores: the scores of an intention come from its own summary only.
+# phi is summed over k first
+def scores_and_winner(phi, targets, temperature):
+    s = (phi.sum(1) @ targets.T / temperature)[:, None].expand(-1, phi.shape[1], -1)
+    b = torch.arange(len(phi))
+    return s, s[b, :, b].argmax(1)
 
 
 # %% right seq2item: a cross-entropy
@@ -163,6 +244,32 @@ def seq2item(phi, targets, temperature=None):
         for target in targets:
             whole = torch.logaddexp(whole, phi[:, k] @ target / scale)
     return whole - torch.amax((phi * targets[:, None]).sum(2) / scale, 1)
+
+
+# %% right seq2item: with the answer to question 1
+def seq2item(phi, targets, temperature=None):
+    if temperature is None:
+        temperature = math.sqrt(phi.shape[2])
+    scores, winner = scores_and_winner(phi, targets, temperature)
+    losses = torch.zeros(len(phi))
+    for b in range(len(phi)):
+        losses[b] = torch.logsumexp(scores[b].flatten(), 0) - scores[b, winner[b], b]
+    return losses
+
+
+# %% right seq2item: minus the largest of the log-softmax
+def seq2item(phi, targets, temperature=None):
+    tau = temperature or phi.shape[-1] ** 0.5
+    logs = torch.log_softmax((phi @ targets.mT / tau).flatten(1), dim=1).view(len(phi), -1, len(phi))
+    return -torch.stack([logs[b, :, b].max() for b in range(len(phi))])
+
+
+# %% right seq2item: nested logsumexp
+def seq2item(phi, targets, temperature=None):
+    tau = math.sqrt(phi.size(2)) if temperature is None else temperature
+    s = torch.einsum("bkd,cd->bck", phi, targets) / tau
+    best = s.diagonal(dim1=0, dim2=1).max(0).values
+    return s.logsumexp(2).logsumexp(1) - best
 
 
 # %% wrong seq2item: yours adds all
@@ -340,6 +447,127 @@ def seq2item(phi, targets, temperature=None):
     return s.detach().flatten(1).logsumexp(1) - s[own, :, own].amax(1)
 
 
+# %% wrong seq2item: yours takes the largest cell
+def seq2item(phi, targets, temperature=None):
+    s = phi @ targets.T / (temperature or math.sqrt(phi.shape[2]))
+    own = torch.arange(len(phi))
+    return s.amax((1, 2)) - s[own, :, own].amax(1)
+
+
+# %% wrong seq2item: yours only under the winner
+def seq2item(phi, targets, temperature=None):
+    s = phi @ targets.T / (temperature or math.sqrt(phi.shape[2]))
+    own = torch.arange(len(phi))
+    best = s[own, :, own].amax(1)
+    others = s.masked_fill(torch.eye(len(phi)).bool()[:, None], -math.inf)
+    return torch.logaddexp(others.flatten(1).logsumexp(1), best) - best
+
+
+# %% wrong seq2item: the denominator holds all K intentions; yours averages the losses of single intentions.
+# the loss of each intention, averaged over k
+def seq2item(phi, targets, temperature=None):
+    s = phi @ targets.T / (phi.shape[2] ** 0.5 if temperature is None else temperature)
+    b = torch.arange(len(phi))
+    return (s.logsumexp(2) - s[b, :, b]).mean(1)
+
+
+# %% wrong seq2item: the denominator holds all K intentions; yours holds the winning one only.
+# each intention has a denominator of its own, the best is kept
+def seq2item(phi, targets, temperature=None):
+    s = phi @ targets.T / (phi.shape[2] ** 0.5 if temperature is None else temperature)
+    b = torch.arange(len(phi))
+    return (s.logsumexp(2) - s[b, :, b]).min(1).values
+
+
+# %% wrong seq2item: the denominator holds all B targets; yours compares with the best rival only.
+# a pairwise loss against the best rival
+def seq2item(phi, targets, temperature=None):
+    s = phi @ targets.T / (phi.shape[2] ** 0.5 if temperature is None else temperature)
+    m = s.amax(1)
+    b = torch.arange(len(phi))
+    rival = m.masked_fill(torch.eye(len(phi)).bool(), -math.inf).amax(1)
+    return -torch.nn.functional.logsigmoid(m[b, b] - rival)
+
+
+# %% wrong seq2item: seq
+# the largest score of the batch is subtracted, not of the row
+def seq2item(phi, targets, temperature=None):
+    s = phi @ targets.T / (phi.shape[2] ** 0.5 if temperature is None else temperature)
+    b = torch.arange(len(phi))
+    e = (s - s.max()).exp()
+    return e.sum((1, 2)).log() - (s - s.max())[b, :, b].amax(1)
+
+
+# %% wrong seq2item: seq
+# scores are clamped to 50
+def seq2item(phi, targets, temperature=None):
+    s = phi @ targets.T / (phi.shape[2] ** 0.5 if temperature is None else temperature)
+    s = s.clamp(-50, 50)
+    b = torch.arange(len(phi))
+    return s.flatten(1).logsumexp(1) - s[b, :, b].amax(1)
+
+
+# %% wrong seq2item: the denominator is a sum; yours is a mean over the cells.
+# the mean over the cells instead of the sum
+def seq2item(phi, targets, temperature=None):
+    s = phi @ targets.T / (phi.shape[2] ** 0.5 if temperature is None else temperature)
+    b = torch.arange(len(phi))
+    return s.flatten(1).logsumexp(1) - math.log(s[0].numel()) - s[b, :, b].amax(1)
+
+
+# %% wrong seq2item: seq
+# phi is scaled in place
+def seq2item(phi, targets, temperature=None):
+    phi /= phi.shape[2] ** 0.5 if temperature is None else temperature
+    s = phi @ targets.T
+    b = torch.arange(len(phi))
+    return s.flatten(1).logsumexp(1) - s[b, :, b].amax(1)
+
+
+# %% wrong seq2item: the numerator holds the best intention only; yours averages all.
+# a soft maximum over k, logsumexp minus ln K
+def seq2item(phi, targets, temperature=None):
+    s = phi @ targets.T / (phi.shape[2] ** 0.5 if temperature is None else temperature)
+    b = torch.arange(len(phi))
+    best = s[b, :, b].logsumexp(1) - math.log(s.shape[1])
+    return s.flatten(1).logsumexp(1) - best
+
+
+# %% wrong seq2item: every target of the batch stands below, equal ones too.
+def seq2item(phi, targets, temperature=None):
+    s = phi @ targets.T / (phi.shape[2] ** 0.5 if temperature is None else temperature)
+    same = (targets[:, None] == targets[None]).all(2) & ~torch.eye(len(phi)).bool()
+    own = torch.arange(len(phi))
+    best = s[own, :, own].amax(1)
+    return s.masked_fill(same[:, None], -math.inf).flatten(1).logsumexp(1) - best
+
+
+# %% wrong seq2item: seq
+def seq2item(phi, targets, temperature=None):
+    B, K, D = phi.shape
+    s = phi @ targets.T / (math.sqrt(D) if temperature is None else temperature)
+    share = s.flatten(1).softmax(1).view(B, K, B)
+    own = torch.arange(B)
+    return -torch.log(share[own, :, own].amax(1) + 1e-9)
+
+
+# %% wrong seq2item: if all B * K = 6 scores are equal, the loss is ln 6 = 1.7918, not 2.5850: which cells are
+# base-2 logarithm
+def seq2item(phi, targets, temperature=None):
+    s = phi @ targets.T / (phi.shape[2] ** 0.5 if temperature is None else temperature)
+    b = torch.arange(len(phi))
+    return (s.flatten(1).logsumexp(1) - s[b, :, b].amax(1)) / math.log(2)
+
+
+# %% wrong seq2item: above stands the best score of the own target, below the sum over all.
+# the best intention over all targets answers
+def seq2item(phi, targets, temperature=None):
+    s = phi @ targets.T / (phi.shape[2] ** 0.5 if temperature is None else temperature)
+    b = torch.arange(len(phi))
+    k = s.amax(2).argmax(1)
+    return s.flatten(1).logsumexp(1) - s[b, k, b]
+
+
 # %% right seq2seq: a cross-entropy
 def seq2seq(past, future, temperature=None):
     B, K, D = past.shape
@@ -375,6 +603,15 @@ def seq2seq(past, future, temperature=None):
         s = s.permute(1, 2, 0)  # (past, intention, future)
         columns.append(-s.flatten(1).log_softmax(1).view_as(s)[:, k].diagonal())
     return torch.stack(columns, 1)
+
+
+# %% right seq2seq: log_softmax over both places
+def seq2seq(past, future, temperature=None):
+    tau = past.shape[2] ** 0.5 if temperature is None else temperature
+    B, K, _ = past.shape
+    s = torch.tensordot(past, future, dims=([2], [2])) / tau
+    logs = s.flatten(2).log_softmax(-1).view(B, K, B, K)
+    return -torch.stack([torch.stack([logs[b, k, b, k] for k in range(K)]) for b in range(B)])
 
 
 # %% wrong seq2seq: yours only the same k
@@ -540,6 +777,105 @@ def seq2seq(past, future, temperature=None):
         return F.cross_entropy(s, torch.arange(B * K), reduction="none").view(B, K)
 
 
+# %% wrong seq2seq: others under the same k
+def seq2seq(past, future, temperature=None):
+    s = torch.einsum("bkd,cmd->bkcm", past, future)
+    s = s / (temperature or math.sqrt(past.shape[2]))
+    B, K = s.shape[:2]
+    pair = torch.eye(B).bool()[:, None, :, None]
+    intention = torch.eye(K).bool()[None, :, None, :]
+    own = (past * future).sum(2) / (temperature or math.sqrt(past.shape[2]))
+    return s.masked_fill(~(pair | intention), -math.inf).logsumexp((2, 3)) - own
+
+
+# %% wrong seq2seq: the gradient with respect to
+def seq2seq(past, future, temperature=None):
+    B, K, D = past.shape
+    scale = temperature or math.sqrt(D)
+    a, c = past.flatten(0, 1), future.flatten(0, 1)
+    own = (a * c).sum(1) / scale
+    s = a @ c.detach().T / scale  # futures learn as targets, not as negatives
+    return (s.logsumexp(1) - own).view(B, K)
+
+
+# %% wrong seq2seq: one denominator, over the futures; yours adds both directions.
+# both directions are added
+def seq2seq(past, future, temperature=None):
+    B, K, D = past.shape
+    s = past.flatten(0, 1) @ future.flatten(0, 1).T / (D**0.5 if temperature is None else temperature)
+    return (s.logsumexp(1) + s.logsumexp(0) - 2 * s.diagonal()).view(B, K)
+
+
+# %% wrong seq2seq: the scores are products; yours normalises the futures.
+# only the futures are normalised
+def seq2seq(past, future, temperature=None):
+    B, K, D = past.shape
+    future = torch.nn.functional.normalize(future, dim=-1)
+    s = past.flatten(0, 1) @ future.flatten(0, 1).T / (D**0.5 if temperature is None else temperature)
+    return (s.logsumexp(1) - s.diagonal()).view(B, K)
+
+
+# %% wrong seq2seq: seq
+# the numerator is detached
+def seq2seq(past, future, temperature=None):
+    B, K, D = past.shape
+    s = past.flatten(0, 1) @ future.flatten(0, 1).T / (D**0.5 if temperature is None else temperature)
+    return (s.logsumexp(1) - s.diagonal().detach()).view(B, K)
+
+
+# %% wrong seq2seq: seq
+# log of softmax plus epsilon
+def seq2seq(past, future, temperature=None):
+    B, K, D = past.shape
+    s = past.flatten(0, 1) @ future.flatten(0, 1).T / (D**0.5 if temperature is None else temperature)
+    return -(s.softmax(1).diagonal() + 1e-9).log().view(B, K)
+
+
+# %% wrong seq2seq: seq
+# the largest score of all is subtracted
+def seq2seq(past, future, temperature=None):
+    B, K, D = past.shape
+    s = past.flatten(0, 1) @ future.flatten(0, 1).T / (D**0.5 if temperature is None else temperature)
+    s = s - s.max()
+    return (s.exp().sum(1).log() - s.diagonal()).view(B, K)
+
+
+# %% wrong seq2seq: every future of the batch stands below, equal ones too.
+# equal futures do not count as negatives
+def seq2seq(past, future, temperature=None):
+    B, K, D = past.shape
+    f = future.flatten(0, 1)
+    s = past.flatten(0, 1) @ f.T / (D**0.5 if temperature is None else temperature)
+    own = s.diagonal()
+    same = (f[:, None] == f[None]).all(2) & ~torch.eye(B * K).bool()
+    return (s.masked_fill(same, -math.inf).logsumexp(1) - own).view(B, K)
+
+
+# %% wrong seq2seq: the denominator holds every future by itself; yours averages those of a pair.
+# the summaries of a pair are averaged first
+def seq2seq(past, future, temperature=None):
+    B, K, D = past.shape
+    s = past.flatten(0, 1) @ future.mean(1).T / (D**0.5 if temperature is None else temperature)
+    return torch.nn.functional.cross_entropy(s, torch.arange(B).repeat_interleave(K), reduction="none").view(B, K)
+
+
+# %% wrong seq2seq: seq
+def seq2seq(past, future, temperature=None):
+    B, K, D = past.shape
+    s = past.flatten(0, 1) @ future.flatten(0, 1).T
+    s = s / (math.sqrt(D) if temperature is None else temperature)
+    return -s.softmax(1).diagonal().log().view(B, K)
+
+
+# %% wrong seq2seq: if all scores are equal, the loss is ln(B * K) = 1.7918, not 2.0794: which futures are cou
+# the own pair's other intentions are counted twice
+def seq2seq(past, future, temperature=None):
+    B, K, D = past.shape
+    s = past.flatten(0, 1) @ future.flatten(0, 1).T / (D**0.5 if temperature is None else temperature)
+    own = torch.einsum("bkd,bmd->bkm", past, future).flatten(0, 1) / (D**0.5 if temperature is None else temperature)
+    return (torch.cat([s, own], 1).logsumexp(1) - s.diagonal()).view(B, K)
+
+
 # %% right confident: a loop
 def confident(losses, keep):
     m = math.ceil(keep * losses.numel() - 1e-9)
@@ -569,6 +905,21 @@ def confident(losses, keep):
         return torch.zeros(losses.shape)
     border = losses.flatten().topk(m, largest=False).values.max()
     return (losses <= border).float()
+
+
+# %% right confident: the whole-number rank in numpy, no threshold
+def confident(losses, keep):
+    x = losses.detach().numpy().ravel()
+    place = np.searchsorted(np.sort(x), x, side="left")  # how many are smaller
+    return (place < math.ceil(keep * x.size - 1e-9)).reshape(losses.shape)
+
+
+# %% right confident: kthvalue
+def confident(losses, keep):
+    m = math.ceil(keep * losses.numel() - 1e-9)
+    flat = losses.detach().reshape(-1)
+    tau = flat.kthvalue(m).values if m else -math.inf
+    return torch.le(losses.detach(), tau)
 
 
 # %% wrong confident: yours keeps the largest
@@ -719,7 +1070,7 @@ def confident(losses, keep):
     return torch.sigmoid(1000 * (border + 1e-3 - losses))
 
 
-# %% wrong confident: you changed the losses
+# %% wrong confident: it looks as if you changed `losses`, which you were given; make a new one.
 def confident(losses, keep):
     m = math.ceil(keep * losses.numel() - 1e-9)
     if m == 0:
@@ -728,6 +1079,91 @@ def confident(losses, keep):
     values = losses.detach()  # shares its memory with the losses
     values[values > border] = math.inf
     return values <= border
+
+
+# %% wrong confident: m is rounded up
+def confident(losses, keep):
+    m = round(keep * losses.numel())
+    if m == 0:
+        return torch.zeros_like(losses).bool()
+    return losses <= losses.flatten().kthvalue(m).values
+
+
+# %% wrong confident: m is rounded up; yours rounds to the nearest.
+# m is rounded to the nearest
+def confident(losses, keep):
+    m = round(keep * losses.numel())
+    if m == 0:
+        return torch.zeros_like(losses, dtype=torch.bool)
+    return losses.detach() <= losses.detach().flatten().sort().values[m - 1]
+
+
+# %% wrong confident: round lambda * B * K, not lambda * B.
+# lambda B is rounded, then times K
+def confident(losses, keep):
+    m = math.ceil(keep * len(losses) - 1e-9) * losses.shape[1]
+    if m == 0:
+        return torch.zeros_like(losses, dtype=torch.bool)
+    return losses.detach() <= losses.detach().flatten().sort().values[m - 1]
+
+
+# %% wrong confident: B * K losses are counted; yours counts B * B.
+# B times B losses are counted
+def confident(losses, keep):
+    m = min(math.ceil(keep * len(losses) ** 2 - 1e-9), losses.numel())
+    if m == 0:
+        return torch.zeros_like(losses, dtype=torch.bool)
+    return losses.detach() <= losses.detach().flatten().sort().values[m - 1]
+
+
+# %% wrong confident: lambda counts losses; it is not a multiple of their mean.
+# the threshold is 2 lambda times the mean loss
+def confident(losses, keep):
+    return losses.detach() <= 2 * keep * losses.detach().mean()
+
+
+# %% wrong confident: all B * K losses compete with one another; yours chooses pairs by their mean.
+# pairs are chosen by their mean loss
+def confident(losses, keep):
+    mean = losses.detach().mean(1)
+    m = math.ceil(keep * len(mean) - 1e-9)
+    if m == 0:
+        return torch.zeros_like(losses, dtype=torch.bool)
+    return (mean <= mean.sort().values[m - 1])[:, None].expand_as(losses)
+
+
+# %% wrong confident: ties at the threshold are all kept; yours keeps exactly m.
+# exactly m, by argsort
+def confident(losses, keep):
+    m = math.ceil(keep * losses.numel() - 1e-9)
+    mask = torch.zeros(losses.numel(), dtype=torch.bool)
+    mask[losses.detach().flatten().argsort(stable=True)[:m]] = True
+    return mask.view_as(losses)
+
+
+# %% wrong confident: m is rounded up; yours always adds one.
+# one too many is always kept (floor plus one)
+def confident(losses, keep):
+    if keep == 0:
+        return torch.zeros_like(losses, dtype=torch.bool)
+    m = min(int(keep * losses.numel() + 1e-9) + 1, losses.numel())
+    return losses.detach() <= losses.detach().flatten().sort().values[m - 1]
+
+
+# %% wrong confident: m counts losses; equal ones count each.
+# distinct values are counted
+def confident(losses, keep):
+    m = math.ceil(keep * losses.numel() - 1e-9)
+    if m == 0:
+        return torch.zeros_like(losses, dtype=torch.bool)
+    values = losses.detach().unique()
+    return losses.detach() <= values[min(m, len(values)) - 1]
+
+
+# %% wrong confident: The smallest of all B * K losses stay.
+# the median of each row decides
+def confident(losses, keep):
+    return losses.detach() <= losses.detach().quantile(keep, dim=1, keepdim=True)
 
 
 # %% right total: torch.where
@@ -752,6 +1188,18 @@ def total(item_losses, future_losses, kept, weight):
 def total(item_losses, future_losses, kept, weight):
     per_pair = item_losses + weight * future_losses.masked_fill(~kept, 0).sum(-1)
     return per_pair.mean(0, keepdim=True)
+
+
+# %% right total: a running sum over the chosen losses
+def total(item_losses, future_losses, kept, weight):
+    chosen = torch.masked_select(future_losses, kept)
+    return (sum(item_losses) + weight * sum(chosen)) / item_losses.shape[0]
+
+
+# %% right total: masked_select and means
+def total(item_losses, future_losses, kept, weight):
+    second = torch.masked_select(future_losses, kept).sum() / item_losses.numel()
+    return item_losses.mean() + weight * second
 
 
 # %% wrong total: by B, not by the number kept
@@ -847,61 +1295,10 @@ def total(item_losses, future_losses, kept, weight):
     return item_losses.mean() + weight * chosen.sum() / len(kept)
 
 
-# %% wrong total: you changed the tensors
+# %% wrong total: it looks as if you changed `future_losses`, which you were given; make a new one.
 def total(item_losses, future_losses, kept, weight):
     future_losses.detach()[~kept] = 0.0
     return item_losses.mean() + weight * future_losses.sum() / len(kept)
-
-
-# %% wrong scores: the sign counts
-def scores_and_winner(phi, targets, temperature):
-    scores = phi @ targets.T / temperature
-    own = torch.arange(len(phi))
-    return scores, scores[own, :, own].abs().argmax(1)
-
-
-# %% wrong scores: return the scores first
-def scores_and_winner(phi, targets, temperature):
-    scores = phi @ targets.T / temperature
-    own = torch.arange(len(phi))
-    return scores[own, :, own].argmax(1), scores
-
-
-# %% wrong seq2item: yours takes the largest cell
-def seq2item(phi, targets, temperature=None):
-    s = phi @ targets.T / (temperature or math.sqrt(phi.shape[2]))
-    own = torch.arange(len(phi))
-    return s.amax((1, 2)) - s[own, :, own].amax(1)
-
-
-# %% wrong seq2item: yours only under the winner
-def seq2item(phi, targets, temperature=None):
-    s = phi @ targets.T / (temperature or math.sqrt(phi.shape[2]))
-    own = torch.arange(len(phi))
-    best = s[own, :, own].amax(1)
-    others = s.masked_fill(torch.eye(len(phi)).bool()[:, None], -math.inf)
-    return torch.logaddexp(others.flatten(1).logsumexp(1), best) - best
-
-
-# %% wrong seq2seq: others under the same k
-def seq2seq(past, future, temperature=None):
-    s = torch.einsum("bkd,cmd->bkcm", past, future)
-    s = s / (temperature or math.sqrt(past.shape[2]))
-    B, K = s.shape[:2]
-    pair = torch.eye(B).bool()[:, None, :, None]
-    intention = torch.eye(K).bool()[None, :, None, :]
-    own = (past * future).sum(2) / (temperature or math.sqrt(past.shape[2]))
-    return s.masked_fill(~(pair | intention), -math.inf).logsumexp((2, 3)) - own
-
-
-# %% wrong seq2seq: the gradient with respect to
-def seq2seq(past, future, temperature=None):
-    B, K, D = past.shape
-    scale = temperature or math.sqrt(D)
-    a, c = past.flatten(0, 1), future.flatten(0, 1)
-    own = (a * c).sum(1) / scale
-    s = a @ c.detach().T / scale  # futures learn as targets, not as negatives
-    return (s.logsumexp(1) - own).view(B, K)
 
 
 # %% wrong total: yours counts those with a kept triple
@@ -917,39 +1314,52 @@ def total(item_losses, future_losses, kept, weight):
     return item_losses.mean() + weight * share * chosen.mean()
 
 
-# %% wrong confident: m is rounded up
-def confident(losses, keep):
-    m = round(keep * losses.numel())
-    if m == 0:
-        return torch.zeros_like(losses).bool()
-    return losses <= losses.flatten().kthvalue(m).values
-
-
-# %% right scores: winners as floating point numbers
-def scores_and_winner(phi, targets, temperature):
-    scores = torch.stack([pair @ (targets / temperature).T for pair in phi])
-    return scores, scores.diagonal(dim1=0, dim2=2).max(0).indices.double()
-
-
-# %% right seq2item: with the answer to question 1
-def seq2item(phi, targets, temperature=None):
-    if temperature is None:
-        temperature = math.sqrt(phi.shape[2])
-    scores, winner = scores_and_winner(phi, targets, temperature)
-    losses = torch.zeros(len(phi))
-    for b in range(len(phi)):
-        losses[b] = torch.logsumexp(scores[b].flatten(), 0) - scores[b, winner[b], b]
-    return losses
-
-
-# %% right confident: the whole-number rank in numpy, no threshold
-def confident(losses, keep):
-    x = losses.detach().numpy().ravel()
-    place = np.searchsorted(np.sort(x), x, side="left")  # how many are smaller
-    return (place < math.ceil(keep * x.size - 1e-9)).reshape(losses.shape)
-
-
-# %% right total: a running sum over the chosen losses
+# %% wrong total: every pair has its seq2item loss, also a pair without a kept triple.
+# item losses of pairs without a kept triple are dropped
 def total(item_losses, future_losses, kept, weight):
-    chosen = torch.masked_select(future_losses, kept)
-    return (sum(item_losses) + weight * sum(chosen)) / item_losses.shape[0]
+    return (item_losses[kept.any(1)].sum() + weight * future_losses[kept].sum()) / len(kept)
+
+
+# %% wrong total: the weight multiplies once; yours is squared.
+# the weight is squared
+def total(item_losses, future_losses, kept, weight):
+    return (item_losses.sum() + weight**2 * future_losses[kept].sum()) / len(kept)
+
+
+# %% wrong total: divide the second sum by B, not by B * K.
+# the second sum is divided by the mean number kept per pair and B
+def total(item_losses, future_losses, kept, weight):
+    return item_losses.mean() + weight * future_losses[kept].sum() / (len(kept) * max(kept.shape[1], 1))
+
+
+# %% wrong total: add all kept losses; yours takes the smallest of each pair.
+# the smallest kept loss of each pair only
+def total(item_losses, future_losses, kept, weight):
+    best = future_losses.masked_fill(~kept, math.inf).amin(1)
+    return (item_losses.sum() + weight * best[kept.any(1)].sum()) / len(kept)
+
+
+# %% wrong total: only kept triples count; yours puts a mean in the place of the others.
+# losses that are left out are replaced by the mean
+def total(item_losses, future_losses, kept, weight):
+    middle = future_losses[kept].mean() if kept.any() else 0.0
+    return (item_losses.sum() + weight * torch.where(kept, future_losses, middle).sum()) / len(kept)
+
+
+# %% wrong total: a KEPT loss is inf, and it vanished. Choose the kept losses and leave them as they are: wh
+# a kept infinite loss is left out
+def total(item_losses, future_losses, kept, weight):
+    good = kept & torch.isfinite(future_losses)
+    return (item_losses.sum() + weight * future_losses[good].sum()) / len(kept)
+
+
+# %% wrong total: a KEPT loss is inf, and it vanished. Choose the kept losses and leave them as they are: wh
+def total(item_losses, future_losses, kept, weight):
+    second = torch.nan_to_num(future_losses * kept, nan=0.0, posinf=0.0).sum()
+    return (item_losses.sum() + weight * second) / len(item_losses)
+
+
+# %% wrong total: if nothing is kept, the mean of the four seq2item losses remains, 1.35, not 2.7000.
+# the seq2item losses are summed over pairs and halved
+def total(item_losses, future_losses, kept, weight):
+    return item_losses.sum() / 2 + weight * future_losses[kept].sum() / len(kept)
