@@ -263,8 +263,8 @@ def test_nobody_to_recommend_to(
     some = clicks.select([1, 3])
     found = refused(lambda: exports.write_lists(tmp_path / "a.csv", pop, some))
     assert found == (
-        "nobody can be recommended anything: no known clicks: 1 users, nothing left: 1 users;"
-        " with exclude_seen=False (--include-seen) clicked items come back."
+        "nobody can be recommended anything: no known clicks: 1 users, nothing left: 1 "
+        "users; with exclude_seen=False (--include-seen) clicked items come back."
     )
     how: dict[str, Any] = {"exclude_seen": False, "min_score": 1e9}
     found = refused(lambda: exports.write_lists(tmp_path / "a.csv", pop, clicks, **how))
@@ -477,10 +477,10 @@ def test_the_shell_writes_what_python_does(
     out = tmp_path / "a.tsv"
     assert cli.main([*words, "--out", str(out)]) == 0
     said = capsys.readouterr()
-    assert (said.out, said.err) == (
-        "",
-        f"disrec_mini: 20 rows for 6 users written to {out}; nothing left: 1 users\n",
-    )
+    assert said.out == ""
+    assert said.err.splitlines()[1:] == [
+        f"disrec_mini: 20 rows for 6 users written to {out}; nothing left: 1 users"
+    ]
     assert out.read_text("utf-8") == screen.out
     clicks, model = dm.read_events(run.parent / "shop.csv", user="who"), None
     model = dm.Recommender.load(run)
