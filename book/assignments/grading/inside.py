@@ -6,6 +6,7 @@ here to the originals. It is not imported, but by tests.
 
 from __future__ import annotations
 
+import ast
 import builtins
 import contextlib
 import ctypes
@@ -148,6 +149,14 @@ class Guard:
                 return type(error).__name__, ""
         return "", ""
 
+    def replace(self, source: str, names: dict[str, Any], mine: dict[str, Any]) -> None:
+        """What a check cell defines under an answer's name takes its place, for the
+        other answers, too: a slip in one question costs nothing in the next."""
+        defs = [x for x in ast.parse(source).body if isinstance(x, ast.FunctionDef)]
+        defs = [x for x in defs if x.name in mine]
+        self.run(compile(ast.Module(defs, []), CHECK, "exec"), names)  # type: ignore
+        mine.update({x.name: names[x.name] for x in defs})
+
     def check(self, task: dict[str, Any], mine: dict[str, Any]) -> dict[str, Any]:
         """Run a check cell; if it fails, once for each function of several.
 
@@ -156,6 +165,7 @@ class Guard:
         """
         code = compile(task["source"], CHECK, "exec")
         names = {**mine, **self.names}
+        self.replace(task["source"], names, mine)
         before = dict(names)
         error, message = self.run(code, names)
         new = {k: v for k, v in names.items() if before.get(k, self) is not v}
