@@ -115,7 +115,10 @@ def show(figure: "Figure", alt: str, caption: str = "") -> Shown:
     if not alt.strip():
         raise DisrecError("a figure needs alt text: say what is to be seen in it.")
     import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
 
+    if not isinstance(figure, Figure):
+        raise DisrecError(f"show takes a figure of Matplotlib, not {figure!r}.")
     with io.StringIO() as file:
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
         svg = file.getvalue()

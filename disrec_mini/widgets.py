@@ -47,7 +47,15 @@ def explorable(
     package : where the script lies. scripts : its parts, if they are several files; a
         style sheet `<name>.css` beside them is added to `base.css`.
     """
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    if not isinstance(data, Mapping):
+        raise DisrecError(f"an explorable needs a dict of data, not {data!r}.")
+    try:
+        text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise DisrecError(
+            f"the data of {name!r} cannot be put into a page ({error}): NumPy arrays "
+            "go in by `packed`, numbers must be finite."
+        ) from None
     script = "".join(_file(f"{part}.js", package) for part in scripts or (name,))
     style = _file("base.css")
     if files(package).joinpath(f"{name}.css").is_file():
@@ -68,7 +76,10 @@ def explorable(
 
 
 def _file(name: str, package: str = "disrec_mini.explorables") -> str:
-    return files(package).joinpath(name).read_text(encoding="utf-8")
+    try:
+        return files(package).joinpath(name).read_text(encoding="utf-8")
+    except (OSError, ImportError):
+        raise DisrecError(f"{package} has no {name}.") from None
 
 
 def packed(array: Any, dtype: str = "float16") -> dict[str, Any]:
@@ -76,7 +87,10 @@ def packed(array: Any, dtype: str = "float16") -> dict[str, Any]:
 
     dtype : "float16", "float32", "uint8", "uint16" or "int32".
     """
-    values = np.ascontiguousarray(array, dtype=np.dtype(dtype).newbyteorder("<"))
+    try:
+        values = np.ascontiguousarray(array, dtype=np.dtype(dtype).newbyteorder("<"))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise DisrecError(f"no array of {dtype}: {error}.") from None
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise DisrecError(f"the array holds numbers that {dtype} cannot hold.")
     return {
@@ -93,10 +107,19 @@ def quiz(questions: Sequence[Mapping[str, Any]]) -> Shown:
     ----------
     questions : {"question": text, "answers": [(text, right, reply), ...]}.
     """
-    for question in questions:
-        if sum(bool(right) for _, right, _ in question["answers"]) != 1:
+    try:
+        n_right = [
+            (q["question"], sum(bool(right) for _, right, _ in q["answers"]))
+            for q in questions
+        ]
+    except (TypeError, ValueError, KeyError):
+        raise DisrecError(
+            'a quiz is a list of {"question": text, "answers": [(text, right, reply)]}.'
+        ) from None
+    for question, right in n_right:
+        if right != 1:
             raise DisrecError(
-                f"the question {question['question']!r} needs exactly one right answer."
+                f"the question {question!r} needs exactly one right answer."
             )
     data = {
         "questions": [

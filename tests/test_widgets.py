@@ -43,6 +43,27 @@ def test_a_question_has_exactly_one_right_answer():
             widgets.quiz([{"question": "?", "answers": answers}])
 
 
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: widgets.explorable("nothing", {}, "x"), "has no nothing.js"),
+        (lambda: widgets.explorable("quiz", {}, "x", package="no.such"), "no.such has"),
+        (lambda: widgets.explorable("quiz", 5, "x"), "a dict of data, not 5"),
+        (lambda: widgets.explorable("quiz", {"a": np.ones(2)}, "x"), "by `packed`"),
+        (lambda: widgets.explorable("quiz", {"a": np.nan}, "x"), "must be finite"),
+        (lambda: widgets.packed("abc"), "no array of float16"),
+        (lambda: widgets.packed([300], "uint8"), "no array of uint8"),
+        (lambda: widgets.packed([1], "word"), "no array of word"),
+        (lambda: widgets.quiz(5), "a quiz is a list"),
+        (lambda: widgets.quiz([{"question": "?"}]), "a quiz is a list"),
+        (lambda: plots.show(5, "alt"), "a figure of Matplotlib, not 5"),
+    ],
+)
+def test_what_cannot_be_shown_is_a_sentence(call, said):
+    with pytest.raises(dm.DisrecError, match=said):
+        call()
+
+
 @pytest.mark.parametrize("dtype", ["float16", "float32", "uint8", "uint16", "int32"])
 def test_packed_arrays_come_back(dtype):
     values = np.arange(12).reshape(3, 4)
