@@ -290,7 +290,7 @@ def test_a_damaged_or_foreign_checkpoint_is_a_sentence(tmp_path: Path) -> None:
         path.write_bytes(bytes_)
         refused("checkpoint.pt is damaged or not a checkpoint")
     model.save(path)
-    refused("checkpoint.pt is not a checkpoint")
+    refused("checkpoint.pt is damaged or not a checkpoint")
     torch.save([1, 2], path)
     refused("checkpoint.pt is not a checkpoint")
     for lost in ("weights", "optimizer", "history", "random", "steps"):
@@ -498,9 +498,9 @@ def test_validation_reads_the_validation_part_only(
         asked.append((protocol, on, len(rest["users"])))
         return evaluate(model, split, protocol, on, **rest)
 
-    def draw_watched(split: dm.Split, on: str) -> Any:
+    def draw_watched(split: dm.Split, on: str, **rest: Any) -> Any:
         assert on == "valid"
-        return draw(split, on)
+        return draw(split, on, **rest)
 
     monkeypatch.setattr(training, "evaluate", watched)
     monkeypatch.setattr(training, "draw_negatives", draw_watched)

@@ -147,6 +147,8 @@ def _summary(rows: list[Row], folder: Path) -> dict[str, Any]:
             for metric, each in _per_user(rows, row["seed"], folder).items():
                 name = metric if "next" in metric else f"test {metric}"
                 persons.setdefault(name, []).append(each)
+    # a mean over some of the seeds would stand beside means over all
+    values = {name: found for name, found in values.items() if len(found) == len(rows)}
     nested = _nested(rows)
     users = {
         metric: bootstrap(per_person(each, nested))
