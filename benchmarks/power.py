@@ -32,7 +32,7 @@ COMPARED = {  # {name: (experiment, old, new)}: H1 in both settings
 METRIC = "sampled recall@10"
 EFFECTS = (0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.028)  # the last: the paper's
 SEEDS = (3, 5, 10)
-FAMILY = 7
+FAMILIES = {"alone": 1, "first of seven": 7}
 SCATTER = (  # of seeds, users and the rest
     *((0, 1, 0.5), (0.3, 1, 0.3), (1, 1, 0.3), (4, 1, 0.3), (10, 1, 0.3)),
     *((0, 0.01, 1), (1, 0.01, 1), (1, 0, 0.01)),
@@ -53,15 +53,13 @@ def parts_of(experiment: str, old: str, new: str, folder: Path) -> dict[str, Any
     ]
     gains = np.array(of[1]) - np.array(of[0])  # (S, N)
     n_seeds, n_users = gains.shape
-    seed, user = gains.mean(1, keepdims=True), gains.mean(0, keepdims=True)
-    rest = ((gains - seed - user + gains.mean()) ** 2).sum()
-    rest /= (n_seeds - 1) * (n_users - 1)
+    seed, user, rest = map(float, verdicts.parts_of(gains))
     return {
         "users": n_users,
         "base": float(np.mean(of[0])),
-        "user": max(float(user.var(ddof=1)) - rest / n_seeds, 0.0),
-        "seed": max(float(seed.var(ddof=1)) - rest / n_users, 0.0),
-        "rest": float(rest),
+        "user": max(user - rest, 0.0) * n_users,
+        "seed": max(seed - rest, 0.0) * n_seeds,
+        "rest": rest * gains.size,
     }
 
 
@@ -84,8 +82,8 @@ def found(
     p = np.max([2 * stats.t.sf(np.abs(mean) / e, df) for e, df in errors], axis=0)
     p_equal = np.max([stats.t.sf(inside / e, df) for e, df in errors], axis=0)
     made = {}
-    for name, alpha in (("alone", verdicts.ALPHA), ("first of seven", None)):
-        level = alpha or verdicts.ALPHA / FAMILY
+    for name, size in FAMILIES.items():
+        level = verdicts.ALPHA / size
         told = p < level
         made[f"gain, {name}"] = float((told & (mean > 0)).mean())
         made[f"loss, {name}"] = float((told & (mean < 0)).mean())
@@ -105,7 +103,7 @@ def nothing(parts: dict[str, Any], draws: int) -> list[dict[str, Any]]:
             }
             said = found({**parts, **drawn}, n_seeds, 0.0, draws)
             row: dict[str, Any] = {"seeds": n_seeds, "scatter": [seed, user, rest]}
-            for name in ("alone", "first of seven"):
+            for name in FAMILIES:
                 row[name] = said[f"gain, {name}"] + said[f"loss, {name}"]
             made.append(row)
     return made

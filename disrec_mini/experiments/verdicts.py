@@ -94,18 +94,23 @@ def combined_error(gains: Array) -> tuple[float, float]:
     n_seeds, n_users = gains.shape
     if n_users < 2:
         return math.inf, n_seeds - 1.0
-    seed, user = gains.mean(1, keepdims=True), gains.mean(0, keepdims=True)
-    rest = ((gains - seed - user + gains.mean()) ** 2).sum()
-    rest /= (n_seeds - 1) * (n_users - 1)
-    by_seed, by_user = seed.var(ddof=1) / n_seeds, user.var(ddof=1) / n_users
-    parts = np.array([by_seed, by_user, rest / gains.size])
-    error, df = of_parts(parts, n_seeds, n_users)
+    error, df = of_parts(parts_of(gains), n_seeds, n_users)
     return float(error), float(df)
 
 
+def parts_of(gains: Array) -> Array:
+    """(3,) what seeds, users and the rest add to the variance of the mean of gains
+    (S, N): their mean squares over N S. The rest is in the other two, too."""
+    n_seeds, n_users = gains.shape
+    seed, user = gains.mean(1, keepdims=True), gains.mean(0, keepdims=True)
+    rest = ((gains - seed - user + gains.mean()) ** 2).mean()
+    rest /= (n_seeds - 1) * (n_users - 1)
+    by_seed, by_user = seed.var(ddof=1) / n_seeds, user.var(ddof=1) / n_users
+    return np.array([by_seed, by_user, rest])
+
+
 def of_parts(parts: Array, n_seeds: int, n_users: int) -> tuple[Array, Array]:
-    """(standard error, degrees of freedom) from parts (3, ...): the mean squares of
-    seeds, users and the rest, each over N S."""
+    """(standard error, degrees of freedom) from parts (3, ...) as of `parts_of`."""
     dfs = np.array([n_seeds - 1, n_users - 1, (n_seeds - 1) * (n_users - 1)])
     variance = np.maximum(parts[:2] - parts[2], 0).sum(0) + parts[2]
     spread = np.tensordot(1 / dfs, parts**2, 1)
