@@ -670,14 +670,17 @@ def warn_of_few(least: int, k: int) -> None:
     )
 
 
+COME_BACK = "; with exclude_seen=False (--include-seen) clicked items come back"
+
+
 def check_some(found: Iterable[object], exclude_seen: bool) -> None:
     """Somebody is recommended something, or a sentence."""
     if any(found):
         return
     if exclude_seen:
         raise DisrecError(
-            "nothing is left to recommend: every item was clicked or scored -inf; with "
-            "exclude_seen=False (--include-seen) clicked items come back."
+            "nothing is left to recommend: every item was clicked or scored -inf"
+            f"{COME_BACK}."
         )
     raise DisrecError("nothing is left to recommend: every item was scored -inf.")
 

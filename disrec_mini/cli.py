@@ -46,8 +46,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     with contextlib.suppress(AttributeError, ValueError):  # a stream of one's own
-        # names that the terminal has no signs for
-        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        # names that a terminal has no signs for; a file or a pipe gets all of them
+        how = {"errors": "backslashreplace"}
+        if not sys.stdout.isatty():
+            how = {"encoding": "utf-8"}
+        sys.stdout.reconfigure(**how)  # type: ignore[union-attr]
     with signals.heard(to_the_end=argv is None):
         return _command(words)
 
@@ -242,12 +245,11 @@ def _add_seen(parser: argparse.ArgumentParser, default: str) -> None:
         )
 
 
-def _excludes_seen(options: argparse.Namespace) -> bool:
-    """As the flag says, or the run of --model."""
-    if options.exclude_seen is None:
-        with contextlib.suppress(DisrecError):
-            return bool(_read_run(_folder(options))["exclude_seen"])
-    return options.exclude_seen is not False
+def _excludes_seen(options: argparse.Namespace, model: "Recommender") -> bool:
+    """As the flag says, or as the model was trained."""
+    if options.exclude_seen is not None:
+        return bool(options.exclude_seen)
+    return bool((model.made_from or {}).get("exclude_seen", True))
 
 
 def _add_base(parser: argparse.ArgumentParser) -> None:
@@ -319,7 +321,9 @@ def _train(options: argparse.Namespace, words: list[str]) -> int:
             f"{options.data} has no user with 3 clicks or more: training, validation "
             "and test need one each."
         )
-    run = run or {**_new_run(options, split, reading), "made_from": holds}
+    if run is None:
+        run = _new_run(options, split, reading)
+        run["made_from"] = holds | {"exclude_seen": run["exclude_seen"]}
     config = kind(data.n_items).replace(**{**run["settings"], "n_items": data.n_items})
     run["epochs"] = run["epochs"] or _enough_epochs(split)
     run["settings"] = asdict(config)
@@ -349,7 +353,7 @@ def _run(
         checkpoints.check_epochs(out, options.epochs)  # before run.json says so
     given = _fit_options(options, run, out)
     if first:
-        _begin(run, split, out, options.resume is None)
+        _begin(run, split, out)
     try:
         done = runs.run(
             run["model"],
@@ -376,13 +380,14 @@ def _run(
     return 0
 
 
-def _begin(run: dict[str, Any], split: "Split", out: Path, new: bool) -> None:
+def _begin(run: dict[str, Any], split: "Split", out: Path) -> None:
     """Write what the run is, and what it is made from."""
     from disrec_mini import origin
     from disrec_mini.files import write_json_atomic
 
     write_json_atomic(out / "run.json", run)
-    if new and _is_file(run["data"]):
+    known = "made_from" in run and _is_file(run["data"])  # so these are its clicks
+    if known and not (out / origin.FILE).exists():
         origin.keep_clicks(out, split)
 
 
@@ -671,8 +676,9 @@ def _evaluate(options: argparse.Namespace, words: list[str]) -> int:
         ("sampled", "full") if options.protocol == "both" else (options.protocol,)
     )
     check_asked(held_out(leave_one_out(data), options.on), None, options.on)
-    split, exclude = leave_one_out(known(data, options.on)), _excludes_seen(options)
-    metrics = runs.measure(model, split, (options.on,), protocols, exclude_seen=exclude)
+    split = leave_one_out(known(data, options.on))
+    seen = _excludes_seen(options, model)
+    metrics = runs.measure(model, split, (options.on,), protocols, exclude_seen=seen)
     _print_table(runs.as_result(metrics))
     return 0
 
@@ -713,7 +719,8 @@ def _model_and_data(
 
     model = Recommender.load(options.model)
     holds = origin.made_from(data)
-    before = model.made_from or run.get("made_from") or holds
+    before = model.made_from if origin.is_origin(model.made_from) else None
+    before = before or run.get("made_from") or holds
     origin.check_people(model, before, holds)
     notes = [_what_was_read(name, format, reading, holds)]
     differs = origin.differences(before, holds)
@@ -724,7 +731,7 @@ def _model_and_data(
         if _is_file(name):  # a named set has its numbers
             by_id = _by_id(options, model)
             clicks = as_known(
-                clicks, model.item_names, model.n_items, by_id, notes.append
+                clicks, model.item_names, model.n_items, by_id, notes.append, bool(on)
             )
         if differs and on:
             notes.append(_leak(options, run, before, clicks))
@@ -760,8 +767,11 @@ def _leak(
 
 def _form_of(run: dict[str, Any], name: str) -> str:
     """The form of a file of lines: the run's, where that was one too."""
-    lines = run and _is_file(run["data"]) and _is_file(name) and "reading" not in run
-    return str(run["format"]) if lines else "auto"
+    from disrec_mini.tables import is_table
+
+    lines = run and _is_file(run["data"]) and "reading" not in run
+    same = lines and _is_file(name) and not is_table(name)
+    return str(run["format"]) if same else "auto"
 
 
 def _as_the_run(
@@ -839,7 +849,7 @@ def _recommend(options: argparse.Namespace, words: list[str]) -> int:
         by_id, user = _by_id(options, model), _user(data, options.user)
         clicks = known(data.select([user]))[0].tolist()
     names = model.item_names
-    best = model.recommend(clicks, options.k, _excludes_seen(options), user)
+    best = model.recommend(clicks, options.k, _excludes_seen(options, model), user)
     for place, item in enumerate(best, start=1):
         assert isinstance(item, int)  # one sequence, so one list of ids
         name = names[item] if names else ""
@@ -856,7 +866,8 @@ def _recommend_all(options: argparse.Namespace) -> int:
         exports.check_target(options.out)  # before loading
     data, model, known = _model_and_data(options)
     clicks, k = known(data), options.k
-    how = {"exclude_seen": _excludes_seen(options), "min_score": options.min_score}
+    seen, least = _excludes_seen(options, model), options.min_score
+    how = {"exclude_seen": seen, "min_score": least}
     if options.out is None:
         lists = exports.recommend_all(model, clicks, k, **how)
         names = exports.names_of(model, clicks)

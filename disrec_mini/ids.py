@@ -63,42 +63,38 @@ def as_known(
     n_items: int,
     by_id: bool,
     said: Callable[[str], object] | None = None,
+    whole: bool = True,
 ) -> Interactions:
     """A file's clicks by the numbers of a model.
 
     Two files number their items apart; what an item is called is the same in both.
-    Users who clicked on an item that the model does not know are left without clicks.
+    Users who clicked on an item that the model does not know are left without clicks,
+    as they cannot be measured like the others.
 
     said : called with one line about them.
+    whole : False to leave out such clicks alone, for lists.
 
     Raises
     ------
     DisrecError : nobody is left.
     """
-    theirs = None if names is None else tuple(names)
-    if data.item_names == theirs and data.n_items == n_items:
+    same = data.item_names == (None if names is None else tuple(names))
+    if same and data.n_items == n_items:
         return data
     called = data.item_names or range(data.n_items + 1)
     numbers = numbers_of(names, n_items, by_id)
     table = np.array([numbers.get(str(name), 0) for name in called])  # (M' + 1,)
     unknown = table[data.items] == 0  # (n,), clicks
     if unknown.any():
-        who = np.repeat(np.arange(data.n_users), data.lengths)  # (n,)
         first = called[data.items[unknown.argmax()]]
-        lost = np.isin(np.arange(data.n_users), who[unknown])  # (N,)
-        if not data.lengths[~lost].any():
+        data, told = _without(data, unknown, whole)
+        if not data.n_clicks:
             raise DisrecError(
                 f"item {first!s} of the data is unknown to the model, which knows "
                 f"{n_items:,} items: it was trained on other data."
             )
-        lengths = np.where(lost, 0, data.lengths)
-        offsets = np.concatenate([[0], np.cumsum(lengths)])
-        data = replace(data, items=data.items[~lost[who]], offsets=offsets)
         if said is not None:
-            said(
-                f"{lost.sum():,} of {data.n_users:,} users are left out: they clicked "
-                f"on items that the model does not know, such as {first!s}"
-            )
+            said(f"{told} on items that the model does not know, such as {first!s}")
     return replace(
         data,
         items=table[data.items],
@@ -106,3 +102,19 @@ def as_known(
         item_names=names,
         item_categories=None,
     )
+
+
+def _without(
+    data: Interactions, unknown: np.ndarray, whole: bool
+) -> tuple[Interactions, str]:
+    """The data without such clicks (n_clicks,), or without whoever made one, and how
+    much that is."""
+    who = np.repeat(np.arange(data.n_users), data.lengths)  # (n_clicks,)
+    lost = np.isin(np.arange(data.n_users), who[unknown])  # (N,)
+    out = lost[who] if whole else unknown
+    told = f"{lost.sum():,} of {data.n_users:,} users are left out: they clicked"
+    if not whole:
+        told = f"{out.sum():,} clicks of {lost.sum():,} users are left out: they are"
+    lengths = np.bincount(who[~out], minlength=data.n_users)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    return replace(data, items=data.items[~out], offsets=offsets), told

@@ -52,7 +52,13 @@ def write_model(path: str | Path, about: dict[str, Any], weights: Any) -> None:
         tensors[name] = x.clone() if storage in storages else x  # each on its own
         storages.add(storage)
     # NumPy's numbers become Python's
-    text = json.dumps({"format": FORMAT, **about}, default=lambda x: x.item())
+    try:
+        text = json.dumps({"format": FORMAT, **about}, default=lambda x: x.item())
+    except (TypeError, ValueError, AttributeError) as error:
+        raise DisrecError(
+            f"the model is not saved: its settings, names and `made_from` must be "
+            f"plain values ({error})."
+        ) from None
     text = json.dumps({"sha256": _digest(text, tensors), "about": text})
     if len(text) > ROOM:  # millions of names
         tensors[KEY] = torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8)

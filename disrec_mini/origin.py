@@ -30,10 +30,10 @@ _ODD = np.uint64(0x9E3779B97F4A7C15)
 def made_from(data: "Interactions") -> dict[str, Any]:
     """Numbers of users, items and clicks, a fingerprint of the clicks and one of the
     users in their order."""
-    users, items = _users(data), _items(data)
+    users = _users(data)
     first = np.repeat(data.offsets[:-1], data.lengths)  # (n,), of the click's user
     place = (np.arange(data.n_clicks) - first).astype(np.uint64)
-    clicks = _mixed(_pairs(users, items, data) + place * _ODD)
+    clicks = _mixed(_clicks(data) + place * _ODD)
     return {
         "users": data.n_users,
         "items": data.n_items,
@@ -68,8 +68,7 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> str:
 
 def check_people(model: Any, before: dict[str, Any], now: dict[str, Any]) -> None:
     """A model that knows users by number is asked for the same, or a sentence."""
-    same = before["user_order"] == now["user_order"]
-    if hasattr(model, "n_users") and model.n_users == now["users"] and not same:
+    if hasattr(model, "n_users") and before["user_order"] != now["user_order"]:
         raise DisrecError(
             "the model knows its users by number, and those of the data are others or "
             "in another order: it cannot answer for them."
@@ -99,8 +98,7 @@ def kept_clicks(folder: Path) -> Array | None:
 
 def trained(split: "Split") -> Array:
     """(n,) uint64, sorted: the hashes of the training clicks."""
-    data = split.train
-    return np.sort(_pairs(_users(data), _items(data), data))
+    return np.sort(_clicks(split.train))
 
 
 def n_leaked(clicks: Array, split: "Split", on: str) -> int:
@@ -115,7 +113,7 @@ def n_leaked(clicks: Array, split: "Split", on: str) -> int:
     data, asked = split.train, held_out(split, on)
     users, items = _users(data), _items(data)
     who = np.flatnonzero(asked)
-    wanted = _mixed(users[who] * _ODD + items[asked[who] - 1])  # (n,)
+    wanted = _pairs(users[who], items[asked[who] - 1])  # (n,)
     before = trained(split)
     n = _times(clicks, wanted) - _times(before, wanted)
     if on == "test":
@@ -150,9 +148,15 @@ def _hashes(names: Iterable[object]) -> Array:
     ).astype(np.uint64)
 
 
-def _pairs(users: Array, items: Array, data: "Interactions") -> Array:
-    """(n_clicks,) uint64: who and what."""
-    return _mixed(np.repeat(users * _ODD, data.lengths) + items[data.items - 1])
+def _clicks(data: "Interactions") -> Array:
+    """(n_clicks,) uint64."""
+    users, items = _users(data), _items(data)
+    return _pairs(np.repeat(users, data.lengths), items[data.items - 1])
+
+
+def _pairs(users: Array, items: Array) -> Array:
+    """(n,) uint64: who and what, from the hashes of both."""
+    return _mixed(users * _ODD + items)
 
 
 def _mixed(x: Array) -> Array:

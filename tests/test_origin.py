@@ -252,16 +252,89 @@ def test_users_with_a_new_item_are_left_out_and_counted(
     left = f"2 of {len(ROWS)} users are left out: they clicked on items that the model "
     assert said[2] == left + "does not know, such as 9999"
     assert said[3].endswith(f"of the {len(ROWS) - 2} clicks that are measured now")
+    # a list is made from the clicks that are known
     out = place / "lists.tsv"
-    says(capsys, "recommend", "--model", place / "run", "--all", "--out", out)[:3]
+    said = says(capsys, "recommend", "--model", place / "run", "--all", "--out", out)
+    left = "2 clicks of 2 users are left out: they are on items that the model does not"
+    assert said[2] == left + " know, such as 9999"
     lists = [line.split("\t") for line in out.read_text().splitlines()[1:]]
     assert {user for user, *_ in lists} == ROWS.keys()
-    assert [x for x in lists if x[4]] == [
-        [user, "", "", "", "no known clicks"] for user in ("100", "103")
-    ]
-    words = ["recommend", "--model", str(place / "run"), "--user", "103"]
-    assert cli.main(words) == 2
-    assert "item 8888 of the data is unknown" in capsys.readouterr().err
+    assert not any(reason for *_, reason in lists)
+    answers = []
+    for who in (["--user", "103"], ["--items", *map(str, ROWS["103"])]):
+        capsys.readouterr()
+        assert cli.main(["recommend", "--model", str(place / "run"), *who]) == 0
+        answers.append(capsys.readouterr().out)
+    assert answers[0] == answers[1]
+    write(place / "clicks.txt", {"5": [9999], "6": [8888]})
+    assert cli.main(["recommend", "--model", str(place / "run"), "--all"]) == 2
+    assert "it was trained on other data" in capsys.readouterr().err
+
+
+def test_a_user_by_number_is_nobody_else(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A first user more, and everybody would get another's list."""
+    words = ["train", str(place / "clicks.txt"), "--model", "bpr-mf", "--dim", "4"]
+    words += ["--epochs", "1", "--quiet", "--out", str(place / "people")]
+    assert cli.main(words) == 0
+    more = write(place / "more.txt", {"1": [7, 14], **ROWS})
+    words = ["recommend", "--model", str(place / "people"), "--data", str(more)]
+    for who in (["--user", "103"], ["--all"]):
+        capsys.readouterr()
+        assert cli.main([*words, *who]) == 2
+        assert "knows its users by number" in capsys.readouterr().err
+
+
+def test_values_of_ones_own_in_a_model_are_no_origin(
+    place: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    model = dm.Recommender.load(place / "run")
+    model.made_from = {"note": "spring"}
+    model.save(tmp_path / "own.safetensors")
+    words = ["--model", tmp_path / "own.safetensors", "--data", place / "clicks.txt"]
+    assert says(capsys, "evaluate", *words)
+    model.made_from = {"note": tmp_path}
+    with pytest.raises(dm.DisrecError, match="must be plain values"):
+        model.save(tmp_path / "no.safetensors")
+
+
+def test_clicks_are_kept_by_a_run_that_had_not_begun(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "late").mkdir()
+    words = ["train", place / "clicks.txt", *QUICK, "--resume", place / "late"]
+    assert cli.main([str(word) for word in words]) == 0
+    kept = [(place / run / origin.FILE).read_bytes() for run in ("late", "run")]
+    assert kept[0] == kept[1]
+
+
+def test_a_model_file_alone_knows_how_it_was_trained(
+    place: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    data = str(place / "clicks.txt")
+    words = ["train", data, *QUICK, "--include-seen", "--out", str(place / "shop")]
+    assert cli.main(words) == 0
+    shutil.copy(place / "shop" / "model.safetensors", tmp_path / "one.safetensors")
+    found = []
+    for model in (place / "shop", tmp_path / "one.safetensors"):
+        capsys.readouterr()
+        assert cli.main(["evaluate", "--model", str(model), "--data", data]) == 0
+        found.append(capsys.readouterr().out)
+    assert found[0] == found[1]
+    assert cli.main(["evaluate", "--model", str(model), "--data", data,
+                     "--exclude-seen"]) == 0  # fmt: skip
+    assert capsys.readouterr().out != found[0]
+
+
+def test_a_table_is_read_as_one_whatever_form_the_run_had(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change_run(place, format="items-only")
+    table = place / "events.csv"
+    rows = [f"{u},{j},{n}" for u, row in ROWS.items() for n, j in enumerate(row)]
+    table.write_text("\n".join(["user_id,item_id,time", *rows]))
+    assert says(capsys, "evaluate", "--model", place / "run", "--data", table)
 
 
 def test_those_left_out_keep_their_numbers() -> None:
