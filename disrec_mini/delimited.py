@@ -63,7 +63,7 @@ class Delimited:
             if not self.quoted:  # else a cell may have several lines
                 end = data.rfind(b"\n", start, start + _BLOCK) + 1
                 end = end or data.index(b"\n", start) + 1
-            block = data[start:end] if start else data[:end]
+            block = data[start:end]
             cells = None if self.quoted else self._even(block, width)
             if cells is not None:
                 yield [cells[n::width] for n in chosen]

@@ -113,7 +113,7 @@ def _lists(
         items[some], scores[some] = best.numpy(), values.numpy()
     reasons = np.where(items.any(1), 0, np.where(some, 2, 1)).astype(np.int8)
     if min_score is not None:
-        low = scores < min_score
+        low = scores < np.float64(min_score)
         items[low], scores[low] = 0, -np.inf
         reasons[(reasons == 0) & ~items.any(1)] = 3
     return Lists(users, items, scores, reasons)
@@ -167,6 +167,7 @@ def write_lists(
     k, least = min(k, model.n_items), None if min_score is None else float(min_score)
     about = {"format": FORMAT, "k": k, "exclude_seen": bool(exclude_seen)}
     about |= {"min_score": least, "threads": torch.get_num_threads()}
+    about["device"] = str(next(iter(model.parameters()), torch.empty(0)).device)
     about |= _digests(model, clicks)
     folder = path.with_name(f"{path.name}.part")
     n, hidden = clicks.n_users, None if progress else True  # None: no terminal
@@ -190,7 +191,7 @@ def write_lists(
 
 def check_target(path: str | os.PathLike[str]) -> Path:
     """A table that can be written and is not there yet, or a sentence."""
-    path = Path(path)
+    path = checks.check_path(path, "a table of lists")
     if not path.name.lower().endswith(ENDS):
         listed = f"{', '.join(ENDS[:-1])} or {ENDS[-1]}"
         raise DisrecError(f"{path}: the name of a table must end in {listed}.")
@@ -283,8 +284,7 @@ def _write_parquet(file: BinaryIO, parts: Iterable[Lists], names: Names) -> None
 
 def _nobody(counts: dict[str, int], exclude_seen: bool) -> DisrecError:
     why = said(counts) or "there are no users"
-    advice = "; with exclude_seen=False (--include-seen) clicked items come back"
-    advice = advice if exclude_seen and REASONS[2] in counts else ""
+    advice = checks.COME_BACK if exclude_seen and REASONS[2] in counts else ""
     return DisrecError(f"nobody can be recommended anything: {why}{advice}.")
 
 
@@ -373,6 +373,11 @@ class _Part:
             raise DisrecError(f"{self.path} is damaged: remove it.") from None
         if not same:
             was = ", ".join(f"{k} was {before.get(k)!r}" for k in changed)
+            if changed == ["threads"]:  # the sums would be rounded otherwise
+                raise DisrecError(
+                    f"{self.path} holds a stopped export with {before['threads']} "
+                    f"threads: set OMP_NUM_THREADS={before['threads']} to go on."
+                )
             raise DisrecError(
                 f"{self.path} holds a stopped export of something else: {was}; remove "
                 "its folder, or choose another name for the table."

@@ -153,13 +153,14 @@ def by_numbers(cells: Sequence[str]) -> str:
     kinds = {"user": 0, "item": 1, "rating": 2, "time": 3}
     dates = [n for n, cell in enumerate(cells) if _is_date(cell)]
     late = [n for n, c in enumerate(cells) if n > 1 and is_number(c) and float(c) > 1e6]
-    if dates or late:  # seconds, or days as 20140723
-        kinds["time"] = time = dates[0] if dates else late[-1]
-        rest = [n for n in range(1, len(cells)) if n != time]
-        kinds["item"] = item = next((n for n in rest if "." not in cells[n]), rest[0])
+    time = dates[0] if dates else late[-1] if late else len(cells)
+    user, *rest = [n for n in range(len(cells)) if n != time] or [0]
+    if rest and time < len(cells):  # seconds, or days as 20140723
+        item = next((n for n in rest if "." not in cells[n]), rest[0])
         stars = [n for n in rest if n > item and is_number(cells[n])]
         stars = [n for n in stars if 0 <= float(cells[n]) <= 10]
-        kinds["rating"] = stars[0] if stars else len(cells)
+        rating = stars[0] if stars else len(cells)
+        kinds = {"user": user, "item": item, "rating": rating, "time": time}
     found = {kind: n for kind, n in kinds.items() if n < max(2, len(cells))}
     python = ", ".join(f"{kind}={n}" for kind, n in found.items())
     shell = " ".join(f"--{kind} {n}" for kind, n in found.items())

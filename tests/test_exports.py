@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -509,13 +510,18 @@ def test_the_shell_writes_what_python_does(
 
 
 @pytest.mark.parametrize("words", [["--all"], ["--user", "Ж0"], ["--items", "й1"]])
-def test_a_terminal_that_lacks_the_signs(
-    words: list[str], run: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_terminal_may_lack_the_signs_and_a_pipe_gets_names_whole(
+    words: list[str], terminal: bool, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     screen = io.BytesIO()
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(screen, "cp1252"))
+    stream = io.TextIOWrapper(screen, "cp1252")
+    stream.isatty = lambda: terminal  # type: ignore[method-assign]
+    monkeypatch.setattr(sys, "stdout", stream)
     assert cli.main(["recommend", "--model", str(run), *words]) == 0
-    assert rb"\u0439" in screen.getvalue()
+    stream.flush()
+    assert (rb"\u0439" in screen.getvalue()) == terminal
+    assert ("й".encode() in screen.getvalue()) != terminal
 
 
 @pytest.mark.killing
@@ -548,3 +554,28 @@ def test_kill_9_again_and_again(run: Path, tmp_path: Path) -> None:
     assert subprocess.run(command, capture_output=True).returncode == 0
     assert out.read_bytes() == (tmp_path / "whole.csv").read_bytes()
     assert not part.parent.exists()
+
+
+# -- what a cold reader found ----------------------------------------------------------
+
+
+def test_another_number_of_threads_is_told_how_to_go_on(tmp_path: Path) -> None:
+    about = {"threads": 1, "k": 2}
+    part = exports._Part(tmp_path / "lists", about, 1, 2)
+    other = exports._Part(tmp_path / "lists", {**about, "threads": 2}, 1, 2)
+    with pytest.raises(dm.DisrecError, match="set OMP_NUM_THREADS=1 to go on"):
+        other._is_new(part.header)
+    other = exports._Part(tmp_path / "lists", {**about, "k": 3}, 1, 2)
+    with pytest.raises(dm.DisrecError, match="k was 2; remove its folder"):
+        other._is_new(part.header)
+
+
+def test_targets_and_scores_of_any_kind() -> None:
+    with pytest.raises(dm.DisrecError, match="a table of lists"):
+        exports.check_target(5)  # type: ignore[arg-type]
+    clicks = dm.Interactions.from_sequences([[1, 2], [2, 3]])
+    model = Popularity(clicks)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        lists = list(dm.recommend_all(model, clicks, 2, min_score=1e300))
+    assert not any(x.items.any() for x in lists)

@@ -261,3 +261,25 @@ def test_files_that_cannot_be_used_as_they_are(tmp_path: Path) -> None:
     otto = '{"session": 1, "events": [{"aid": 5, "ts": 1, "type": "clicks"}]}\n'
     with pytest.raises(DisrecError, match="no column with a usual name for the item"):
         dm.read_events(put(tmp_path / "otto.jsonl", otto))
+
+
+@pytest.mark.parametrize(
+    ("line", "advice"),
+    [
+        ("7,2014-07-23", "user=0, item=1"),  # no third column: nothing to tell apart
+        ("2014-07-23", "user=0, item=1"),
+        ("2014-07-23,7,12", "user=1, item=2, time=0"),
+        ("7,12,2014-07-23", "user=0, item=1, time=2"),
+        ("7,2014-07-23,12", "user=0, item=2, time=1"),
+    ],
+)
+def test_advice_for_a_table_without_a_header_can_be_followed(
+    line: str, advice: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "e.csv"
+    path.write_text(f"{line}\n{line}\n")
+    for read in (dm.read_events, dm.read_interactions):
+        with pytest.raises(dm.DisrecError) as caught:
+            read(path)
+        if "," in line or read is dm.read_events:
+            assert f"({'path, ' + advice})" in str(caught.value)
