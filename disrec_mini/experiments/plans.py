@@ -649,11 +649,19 @@ CONTRASTS: dict[str, dict[str, list[tuple[str, str]]]] = {
         "chosen, light, early": [
             *(("shop-alone", name) for name in ("select-30", "weight-10", "start-0")),
             *(("four-alone", "four-select-30"), ("shop-both", "select-30")),
+            ("shop-both", "start-0"),
         ],
         "H10": [
+            ("shop-alone", "temperature-alone"),
             ("temperature-alone", "temperature-both"),
+            ("temperature-alone", "start-0"),
             ("shop-both", "temperature-alone"),
             ("shop-both", "temperature-2"),
+        ],
+    },
+    "intentions": {
+        "weight": [
+            ("k4-remedy-seq2item", f"k4-remedy-{arm}") for arm in ("both", "both-w1")
         ],
     },
     "smoke": {"noise": [("plain", "noisy")]},
