@@ -41,8 +41,9 @@ def generate(course: Path) -> None:
 GUIDE = """# What students get wrong
 
 This page is for those who answer questions about the [assignments](course): for each
-question the wrong ideas that are stored with it, as the student's own check says them,
-the most frequent first. In brackets, where it says more, what the student had in mind.
+question the wrong ideas that are stored with it, each by a few words of what the
+student's own check says, the most frequent first. In brackets, where it says more, what
+the student had in mind.
 A check knows an idea by the numbers that come out, so its word is a guess; ask what the
 student thinks the formula says before you name it. `make release` writes this page from
 `book/assignments/misconceptions/`.

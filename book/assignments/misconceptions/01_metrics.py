@@ -185,7 +185,7 @@ def leave_one_out(sequences):
     return train, valid, test
 
 
-# %% wrong leave_one_out: it looks as if you handed back a list that you were given; copy it, or a change of the spl
+# %% wrong leave_one_out: it looks as if you handed back a list that you were given; copy it
 def leave_one_out(sequences):
     train = [s if len(s) < 3 else s[:-2] for s in sequences]
     valid = [0 if len(s) < 3 else s[-2] for s in sequences]

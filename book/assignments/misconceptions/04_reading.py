@@ -752,7 +752,7 @@ def explain(h, phi, tau, p, w, clicked):
     return item, int(s[item].argmax()), p.max(1).values * w
 
 
-# %% wrong explain: the winner is the intention with the highest score for THE ITEM, not the one that most cli
+# %% wrong explain: the winner is the intention with the highest score for THE ITEM
 # the winner is the intention of the largest contribution
 def explain(h, phi, tau, p, w, clicked):
     best = (h @ phi.T).max(1).values

@@ -154,7 +154,7 @@ def paired(a, b):
     return np.median(d), u.std(ddof=1) / len(u) ** 0.5, s.std(ddof=1) / len(s) ** 0.5
 
 
-# %% wrong paired: averages of 0 and 2: their deviation is the root of 2, by the root of 2: an error of 1, no
+# %% wrong paired: averages of 0 and 2: their deviation is the root of 2, by the root of 2: an error of 1
 # deviations are divided by N, not by the root of N
 def paired(a, b):
     d = np.asarray(b, float) - np.asarray(a, float)
