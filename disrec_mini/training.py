@@ -29,6 +29,7 @@ from disrec_mini.metrics import per_user
 from disrec_mini.recommender import Objective, Recommender, StepLoss
 from disrec_mini.splitting import Split
 
+clock = time.perf_counter  # an experiment counts by another
 AVERAGE_EVERY = 5  # steps between two updates of the average
 
 OnEpoch = Callable[[dict[str, Any], Any], None]
@@ -228,7 +229,7 @@ class _Trainer:
         return minutes is not None and processes.first_says(spent >= 60 * minutes)
 
     def _epoch(self, number: int, minutes: float | None) -> dict[str, Any]:
-        objective, began, log = self.objective, time.perf_counter(), EpochLog()
+        objective, began, log = self.objective, clock(), EpochLog()
         self._forget(objective.before_epoch(number))
         self.model.train()
         with tqdm(
@@ -247,18 +248,17 @@ class _Trainer:
                 if self.progress and nth % 10 == 0:
                     bar.set_postfix_str(shown(log.means()))
                 share = (nth + 1) / objective.n_steps
-                if share < 1 and self._late(minutes, time.perf_counter() - began):
+                if share < 1 and self._late(minutes, clock() - began):
                     break
         self.watch.read()
-        n_pairs = objective.n_pairs * share
         self.watch.weights(f"epoch {number}")
         return {
             "epoch": number,
             **({"share": share} if share < 1 else {}),
             **pooled(log),
             **loss.latest,
-            "pairs_per_second": n_pairs / (time.perf_counter() - began),
-            "seconds": time.perf_counter() - began,
+            "pairs_per_second": objective.n_pairs * share / (clock() - began),
+            "seconds": clock() - began,
         }
 
     def _forget(self, names: Iterable[str]) -> None:
@@ -284,12 +284,12 @@ class _Trainer:
     def _validate(self, epoch: dict[str, Any]) -> None:
         if not self.validation:
             return
-        began, plan, history = time.perf_counter(), self.plan, self.state.history
+        began, plan, history = clock(), self.plan, self.state.history
         model, select = self.validated, plan.select
         metrics = evaluate(model, self.split, plan.protocol, "valid", **self.validation)
         value = metrics[select]
         epoch["valid"] = {**metrics, select: value}
-        epoch["seconds"] += time.perf_counter() - began
+        epoch["seconds"] += clock() - began
         if self.objective.counts(epoch["epoch"]) and value > history.best_value:
             history.best_value, history.best_epoch = value, epoch["epoch"]
             weights = model.state_dict()

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 import disrec_mini as dm
+from disrec_mini import training
 from disrec_mini.experiments import plans, queue, report, run_job, tuning
 from disrec_mini.experiments.job import Job
 from disrec_mini.settings import config_class
@@ -124,6 +125,21 @@ def test_a_job_of_every_system(name: str, tmp_path: Path) -> None:
     assert result["test"]["full"]["n_users"] == 40
     assert np.load(tmp_path / "a-seed0.npz")["sampled_ranks"].shape == (40,)
     assert dict(report._numbers(result))["peak MB"] == result["peak_mb"]
+
+
+def test_a_job_counts_what_it_computes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(*args: object, **kwargs: object) -> object:
+        time.sleep(0.5)  # other work has the processor
+        return evaluate(*args, **kwargs)
+
+    evaluate, before = training.evaluate, training.clock
+    monkeypatch.setattr(training, "evaluate", slow)
+    result = run(Job("a-seed0", WORLD, {}, "bpr-mf", "paper", epochs=4), tmp_path)
+    assert result["clock"] == "processor"
+    assert result["training_seconds"] < 1.5 < result["seconds"]
+    assert training.clock is before
 
 
 def test_a_result_file_says_everything(done: Path) -> None:

@@ -20,7 +20,8 @@ class Job:
         and what differs from it.
     epochs, patience, protocol, seed : as in `fit`; the seed also draws weights and
         noise.
-    minutes : of training; then it ends, within an epoch too.
+    minutes : of training, as the processor counts them; then it ends, within an epoch
+        too.
     noise : share of training clicks replaced (`corrupt`). users : share of users kept
         for training; all are evaluated.
     horizon : when above 0, this many last clicks of each long enough user are the test.
