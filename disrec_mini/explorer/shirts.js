@@ -20,20 +20,32 @@ function best(run) {
     .sort((a, b) => scores[b] - scores[a]).slice(0, data.top);
 }
 
+// the button goes with its click: the focus stays at its place in the row
+function remove(i) {
+  clicks.splice(i, 1);
+  draw();
+  const left = chosen.querySelectorAll("button");
+  (left[Math.min(i, left.length - 1)] || root.querySelector("select")).focus();
+}
+
 function draw() {
+  const read = clicks.length - LONGEST; // the first click that a model reads
   chosen.replaceChildren(...clicks.map((j, i) => make("li", {}, chip(j),
-    tools.button("remove", () => { clicks.splice(i, 1); draw(); },
+    i < read ? make("em", {}, "too long ago") : null,
+    tools.button("remove", () => remove(i),
       "remove click " + (i + 1) + ", " + data.names[j]))));
   lists.replaceChildren();
   if (!clicks.length) { said.textContent = "Add a click."; return; }
   const words = data.models.map((model, m) => {
-    const items = best(runs[m]);
-    lists.append(make("section", {}, make("h4", {}, model.name),
+    const items = best(runs[m]), id = tools.id();
+    lists.append(make("section", {"aria-labelledby": id},
+      make("p", {class: "shirts-name", id: id}, model.name),
       make("ol", {}, ...items.map((j) => make("li", {}, chip(j))))));
     const counts = data.groups.map((name, g) =>
-      items.filter((j) => data.group[j] === g).length + " " + name);
+      name + " " + items.filter((j) => data.group[j] === g).length);
     return model.name + ": " + counts.join(", ");
   });
+  if (read > 0) words.push("Only the last " + LONGEST + " clicks are read");
   said.textContent = words.join(". ") + ".";
 }
 
