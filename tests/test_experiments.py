@@ -375,8 +375,8 @@ def test_chapters_find_the_report_above_them(
     (tmp_path / "book/deep").mkdir()
     monkeypatch.chdir(tmp_path / "book/deep")
     assert report.read("smoke") == made
-    monkeypatch.setattr(report, "_raw_address", lambda: "http://127.0.0.1:9")
-    with pytest.raises(dm.DisrecError, match="clone the repository"):
+    monkeypatch.setattr(report.bundle, "extract", lambda file: tmp_path / file)
+    with pytest.raises(dm.DisrecError, match=r"nothing.report\.json is damaged"):
         report.read("nothing")
     with pytest.raises(dm.DisrecError, match="holds no results"):
         report.results("nothing", tmp_path)

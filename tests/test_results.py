@@ -1,7 +1,9 @@
 """The stored results: rows that can be, and sentences that they bear out."""
 
+import importlib.util
 import json
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,8 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from disrec_mini import settings
-from disrec_mini.experiments import plans, report
+from disrec_mini import DisrecError, settings
+from disrec_mini.experiments import bundle, plans, report
 
 ROOT = Path(__file__).parents[1]
 STORED = ROOT / "book" / "results"
@@ -268,3 +270,80 @@ def test_the_readme_says_what_is_stored() -> None:
     runs = sum(len(s["seeds"]) for s in settings_)
     assert f"{capped} of the {runs} runs" in text
     assert f"{shown('five-core', 'best', full)} HR@10" in text
+
+
+def bundler() -> Any:
+    """tools/bundle.py, a script."""
+    spec = importlib.util.spec_from_file_location("b", ROOT / "tools" / "bundle.py")
+    assert spec is not None
+    assert spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+def test_the_package_knows_the_bundle_of_the_stored_results(tmp_path: Path) -> None:
+    tool = bundler()
+    found = tool.files()
+    assert bundle.fingerprint(found) == bundle.FINGERPRINT, "run `make bundle`"
+    assert {"films/model.pt", "noise/report.json"} < {name for name, _ in found}
+    for name in ("a.zip", "b.zip"):
+        tool.write(found[:20], tmp_path / name)
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+    with zipfile.ZipFile(tmp_path / "a.zip") as one:
+        assert dict(found[:20]) == {name: one.read(name) for name in one.namelist()}
+
+
+@pytest.fixture
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder without results around it, and a release with a small bundle."""
+    found = [("a/report.json", b'{"x": 1}'), ("a/b.txt", b"hello")]
+    zipped = tmp_path / "published.zip"
+    bundler().write(found, zipped)
+    (tmp_path / "alone").mkdir()
+    monkeypatch.chdir(tmp_path / "alone")
+    monkeypatch.setenv("DISREC_DATA", str(tmp_path / "cache"))
+    monkeypatch.setattr(bundle, "FINGERPRINT", bundle.fingerprint(found))
+    monkeypatch.setattr(bundle, "address", zipped.as_uri)
+    bundle._archive.cache_clear()
+    return zipped
+
+
+def test_a_notebook_alone_fetches_one_bundle(alone: Path) -> None:
+    assert report.read("a") == {"x": 1}
+    kept = bundle.cache_folder() / bundle.name()
+    assert kept.read_bytes() == alone.read_bytes()
+    alone.unlink()  # one request: the other files are there
+    assert report.find("a", "b.txt").read_text() == "hello"
+    bundle._archive.cache_clear()  # another session
+    kept.unlink()
+    assert report.find("a", "b.txt").read_text() == "hello"
+    with pytest.raises(DisrecError, match="neither near this notebook nor at file:"):
+        report.find("a", "c.txt")
+
+
+def test_a_bundle_that_is_not_ours_is_not_kept(alone: Path) -> None:
+    with pytest.raises(DisrecError, match=r"no stored file a/c\.txt: neither near"):
+        report.find("a", "c.txt")
+    whole = alone.read_bytes()
+    other = [("a/report.json", b'{"x": 2}')]
+    for content in (b"<html>sign in</html>", whole[:-9], whole[:40], b""):
+        (bundle.cache_folder() / bundle.name()).write_bytes(b"half")
+        alone.write_bytes(content)
+        bundle._archive.cache_clear()
+        with pytest.raises(DisrecError, match="is not the stored results of this"):
+            report.find("a", "b.txt")
+        assert not list(bundle.cache_folder().iterdir())
+    bundler().write(other, alone)
+    with pytest.raises(DisrecError, match="clone the repository"):
+        report.find("a")
+    alone.write_bytes(whole)
+    assert report.find("a", "b.txt").read_text() == "hello"
+
+
+def test_the_bundle_lies_beside_the_release() -> None:
+    config = (ROOT / "_config.yml").read_text("utf-8")
+    home = re.search(r"^  url: (\S+)$", config, re.MULTILINE)
+    assert home is not None
+    place = f"{home[1]}/releases/download/v{bundle.__version__}"
+    assert bundle.address() == f"{place}/results-{bundle.FINGERPRINT[:12]}.zip"

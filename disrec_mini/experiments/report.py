@@ -5,10 +5,7 @@ setting, means over seeds and their spread, for every metric, with the files and
 commits they came from.
 """
 
-import importlib.metadata
 import json
-import tempfile
-import urllib.request
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -19,10 +16,11 @@ import numpy as np
 
 from disrec_mini.analysis import bootstrap
 from disrec_mini.errors import DisrecError
+from disrec_mini.experiments import bundle
 from disrec_mini.experiments.plans import CONTRASTS
 from disrec_mini.experiments.queue import RESULTS
 from disrec_mini.experiments.verdicts import difference, judge, per_person
-from disrec_mini.files import write_atomic, write_json_atomic
+from disrec_mini.files import write_json_atomic
 from disrec_mini.metrics import per_user
 from disrec_mini.runs import as_now
 
@@ -316,37 +314,19 @@ def _of_ranks(stored: dict[str, Array]) -> dict[str, Array]:
 def find(name: str, file: str = "report.json") -> Path:
     """A stored file of an experiment, for chapters.
 
-    A chapter in a clone finds it above its own folder; one opened in Colab fetches it
-    from the repository that the package was installed from.
+    A chapter in a clone finds it above its own folder; one opened alone, as in Colab,
+    in the bundle of all stored results.
     """
     for folder in (Path.cwd(), *Path.cwd().parents):
         path = folder / RESULTS / name / file
         if path.exists():
             return path
-    url = f"{_raw_address()}/{RESULTS.as_posix()}/{name}/{file}"
-    path = Path(tempfile.gettempdir()) / f"disrec-{name}-{Path(file).name}"
-    try:
-        with urllib.request.urlopen(url, timeout=20) as answer:
-            content = answer.read()
-    except (OSError, ValueError):
-        raise DisrecError(
-            f"the stored file {name}/{file} was found neither near this notebook nor "
-            f"at {url}: clone the repository to have it."
-        ) from None
-    write_atomic(path, lambda out: out.write(content))
-    return path
+    return bundle.extract(f"{name}/{file}")
 
 
 def read(name: str, file: str = "report.json") -> dict[str, Any]:
     """A stored JSON file of an experiment, see `find`."""
     return _row(find(name, file))
-
-
-def _raw_address() -> str:
-    urls = importlib.metadata.metadata("disrec-mini").get_all("Project-URL") or []
-    named = dict(url.split(", ", 1) for url in urls)
-    repository = named.get("Repository", "").removeprefix("https://github.com/")
-    return f"https://raw.githubusercontent.com/{repository}/main"
 
 
 def table(
