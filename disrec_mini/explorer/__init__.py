@@ -1,8 +1,8 @@
 """The explorer: a trained model that runs inside the page.
 
 `show` puts weights, names and a forward pass of about a hundred lines of JavaScript
-into one piece of HTML. A reader chooses clicks and sees p_{k|i}, p_i, the intentions
-and their recommendations change, without a kernel and without a network.
+into one piece of HTML. A reader chooses clicks and sees p_{k|i} and p_i flow into the
+intentions, and those into what is shown, without a kernel and without a network.
 """
 
 import warnings
@@ -46,7 +46,8 @@ def show(
     data : where names, categories, popularity and example users come from. A `World`
         also brings the truth, which is shown beside what was learned.
     start : item ids of the first sequence, oldest first, or several as {name: ids},
-        of which the first is shown first. Else users of `data`, else nothing.
+        of which the first is shown first. Else users of `data`, else nothing. An item
+        named "unknown" is never listed.
     noun : what an item is called, such as "film".
     at_least : items with fewer clicks in `data` are not listed as recommendations,
         since hardly anything was learned of them; the page says so.
@@ -76,7 +77,8 @@ def show(
         "truth": _truth(model, data) if isinstance(data, World) else None,
     }
     label = label or f"Explorer: a trained model of {model.config.n_items:,} {noun}s"
-    return explorable("explorer", page, label, caption, __name__, ("forward", "ui"))
+    scripts = ("forward", "flow", "ui")
+    return explorable("explorer", page, label, caption, __name__, scripts)
 
 
 def side_by_side(
@@ -167,7 +169,8 @@ def _examples(
     named = asked if isinstance(asked, Mapping) else {"the start": asked}
     examples = []
     for name, ids in named.items():
-        examples.append((str(name), _items(ids, name, config.n_items)))
+        shown_as = str(name) if named is asked else "the example"
+        examples.append((shown_as, _items(ids, name, config.n_items)))
     if named is start or clicks is None or clicks.n_clicks == 0:
         return examples
     shown = min(EXAMPLE_CLICKS, config.max_len)
