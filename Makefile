@@ -25,9 +25,9 @@ ANSWERED := $(sort $(wildcard book/assignments/source/*/*.ipynb))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install book serve notebooks clean-notebooks new-chapter address release \
-	test check lint format types site-check browser nbval unit links test-slow \
-	test-nbgrader test-colab peer clean
+.PHONY: help install book serve notebooks clean-notebooks new-chapter address bundle \
+	colab release test check lint format types site-check browser nbval unit links \
+	test-slow test-nbgrader test-colab peer clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' \
@@ -69,6 +69,17 @@ new-chapter: $(READY) ## a new chapter (NAME=13_ablation TITLE="Which part works
 
 address: $(READY) ## write the repository's address (URL=...) into every file
 	$(BIN)/python tools/notebooks.py address "$(URL)"
+
+bundle: $(READY) ## after a change of stored results: record what they are
+	$(BIN)/python tools/bundle.py
+
+# What a release needs besides its tag: CONTRIBUTING.md, "A release".
+colab: $(READY) ## the notebooks for Colab as branch `colab`; _build/assets for a release
+	$(BIN)/python tools/colab.py --commit
+	rm -rf _build/assets
+	$(BIN)/python tools/bundle.py _build/assets
+	$(BIN)/python -m pip wheel --quiet --no-deps $(PIP_FLAGS) --wheel-dir _build/assets .
+	@ls -l _build/assets
 
 release: $(READY) ## make the students' assignments from book/assignments/source
 	$(BIN)/python tools/release.py

@@ -3,6 +3,9 @@
 python tools/release.py            # source/ -> release/; the page book/guide.md
 python tools/release.py --check    # complain if one of them is anything else
 python tools/release.py --pin v1   # before a term: what students install and open
+
+A pinned notebook names the tag that it lies under. So the tag is new: pin, commit what
+changed, and tag that commit.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import logging
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -69,7 +73,15 @@ def guide() -> str:
 
 
 def pin(version: str) -> None:
-    """Write a tag or commit into install cells and Colab links."""
+    """Write a tag, yet to be made, into install cells and Colab links."""
+    if not re.fullmatch(r"[\w.][\w.-]*", version):
+        sys.exit(f"{version} is no name for a tag: letters, digits, dots and dashes.")
+    command = ["git", "-C", str(ASSIGNMENTS), "rev-parse", "--verify", "--quiet"]
+    if subprocess.run([*command, f"{version}^{{commit}}"], capture_output=True).stdout:
+        sys.exit(
+            f"{version} exists already, and the notebooks in it cannot name it: choose "
+            "a new tag."
+        )
     page = ASSIGNMENTS.parent / "course.md"
     for path in (*ASSIGNMENTS.glob("source/*/*.ipynb"), page):
         text = path.read_text(encoding="utf-8")
@@ -77,11 +89,12 @@ def pin(version: str) -> None:
         if path.suffix == ".ipynb":
             text = re.sub(r"(git\+https://[\w./-]+)(@[\w.-]+)?", rf"\1@{version}", text)
         path.write_text(text, encoding="utf-8")
+    print(f"Now commit this, then: git tag {version}; git push origin {version}")
 
 
 def main() -> int:
-    if "--pin" in sys.argv[1:-1]:
-        pin(sys.argv[sys.argv.index("--pin") + 1])
+    if "--pin" in sys.argv[1:]:
+        pin("".join(sys.argv[sys.argv.index("--pin") + 1 :]))
     page = ASSIGNMENTS.parent / "guide.md"
     if "--check" not in sys.argv[1:]:
         page.write_text(guide(), encoding="utf-8")
