@@ -1,0 +1,66 @@
+"""The reference pages name what exists, and all of it."""
+
+import dataclasses
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+import disrec_mini as dm
+from disrec_mini import datasets, settings
+
+PAGES = Path(__file__).parents[1] / "book" / "reference"
+
+
+def page(name: str) -> str:
+    return (PAGES / f"{name}.md").read_text(encoding="utf-8")
+
+
+def test_every_equation_leads_to_code() -> None:
+    names = re.findall(r"`(disrec_mini\.[\w.]+)`", page("notation"))
+    assert len(names) > 12
+    for name in names:
+        module, _, attribute = name.rpartition(".")
+        found = getattr(importlib.import_module(module), attribute)
+        assert found.__doc__ or issubclass(found, object), name
+    layer = "`" + "`|`".join(("cluster", "key_of", "query_of", "beta")) + "`"
+    for method in re.findall(layer, page("notation")):
+        assert hasattr(dm.intentions.IntentionLayer, method.strip("`"))
+
+
+def test_every_departure_is_a_setting() -> None:
+    said = page("notation").partition("## Where the package departs")[2]
+    fields = {field.name for field in dataclasses.fields(dm.DisRecConfig)}
+    names = set(re.findall(r"`(\w+)`", said))
+    assert names
+    assert names <= fields
+    default, plain = dm.DisRecConfig.recommended(10), dm.DisRecConfig.paper(10)
+    differ = {x for x in fields if getattr(default, x) != getattr(plain, x)}
+    ours = differ - {"n_intents", "n_blocks", "dim", "dropout", "learning_rate"}
+    assert ours <= names | {"keep", "group_size", "max_len", "visit", "l2"}
+
+
+def test_every_model_has_a_card() -> None:
+    named = set(re.findall(r"^\| `([^`]+)`", page("models"), re.MULTILINE))
+    assert named == set(settings.MODELS)
+
+
+@pytest.mark.parametrize("name", datasets.dataset_names())
+def test_every_data_set_is_described(name: str) -> None:
+    about = dm.datasets.dataset_info(name)
+    row = re.search(rf"^\| `{re.escape(name)}` \|(.*)\|$", page("data"), re.MULTILINE)
+    assert row
+    cells = [cell.strip() for cell in row[1].split("|")]
+    counts = (about.n_users, about.n_items, about.n_clicks)
+    assert cells[1:4] == ["" if n is None else f"{n:,}" for n in counts]
+    assert cells[4].split()[0].lower() in (about.title + about.licence).lower()
+
+
+def test_the_glossary_is_in_order_and_complete() -> None:
+    entries = page("glossary").partition("```{glossary}\n")[2].rpartition("```")[0]
+    terms = [line for line in entries.splitlines() if re.match(r"\S", line)]
+    assert terms == sorted(terms, key=str.lower)
+    assert len(terms) == len(set(terms)) >= 45
+    for term in ("protocol", "warm item", "logQ correction", "k-core", "in-batch"):
+        assert any(term in x for x in terms), term
