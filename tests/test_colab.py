@@ -148,7 +148,8 @@ def test_the_branch_is_made_without_touching_anything_else(clone):
     assert git(clone, "rev-parse", "HEAD") == before
     assert git(clone, "status", "--short") == ""
     listed = set(git(clone, "ls-tree", "-r", "--name-only", "colab").splitlines())
-    assert listed == {"README.md", *(str(p.relative_to(ROOT)) for p in PAGES)}
+    pages = {it for page in plain.PAGES for it in clone.glob(page)}
+    assert listed == {"README.md", *(str(page.relative_to(clone)) for page in pages)}
     text = git(clone, "show", "colab:book/06_intentions.ipynb")
     assert nbformat.reads(text, as_version=4).metadata["colab"]
 
