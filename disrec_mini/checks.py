@@ -338,6 +338,38 @@ def check_who(users: Any, n: int) -> np.ndarray | None:
 # -- learning --------------------------------------------------------------------------
 
 
+def check_train(train: Any, n_items: int | None = None) -> None:
+    """Training clicks (of a model's items), or a sentence."""
+    if not hasattr(train, "offsets") or isinstance(train, type):
+        name = type(train).__name__
+        raise DisrecError(f"train must be Interactions, not {name}.")
+    if n_items is not None:
+        check_same_items(n_items, train.n_items)
+
+
+def check_candidates(candidates: Any, n_rows: int, n_items: int) -> None:
+    """Lists of item ids (B, C) for B sequences, 0 where a list is short."""
+    import torch
+
+    lists = isinstance(candidates, torch.Tensor) and candidates.dtype == torch.int64
+    if not lists or candidates.ndim != 2 or len(candidates) != n_rows:
+        found = tuple(getattr(candidates, "shape", ())) or type(candidates).__name__
+        raise DisrecError(
+            f"candidates must be int64 item ids ({n_rows}, C), a row for each "
+            f"sequence, not {found}."
+        )
+    if candidates.numel():
+        least, most = candidates.aminmax()
+        _check_known(int(least), int(most), n_items, first=0)
+
+
+def check_epochs(epochs: Any, best: Any) -> None:
+    """What a history holds, or a sentence."""
+    if not isinstance(epochs, list) or not all(isinstance(x, dict) for x in epochs):
+        raise DisrecError("epochs must be a list of dicts, one for each epoch.")
+    check_whole(best, "best_epoch", 0)
+
+
 def check_split(split: Any) -> None:
     """Training clicks and held-out ones, or a sentence."""
     if not hasattr(split, "valid_items") or isinstance(split, type):

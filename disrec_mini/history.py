@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from disrec_mini.checks import check_epochs
 from disrec_mini.recommender import StepLoss
 
 
@@ -27,6 +28,9 @@ class History:
     best_value: float = -math.inf
     stopped_by: str = ""
     metric: str = ""
+
+    def __post_init__(self) -> None:
+        check_epochs(self.epochs, self.best_epoch)
 
     @property
     def seconds(self) -> float:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from disrec_mini import batches
 from disrec_mini.batches import Step
+from disrec_mini.checks import check_train
 from disrec_mini.interactions import Interactions
 from disrec_mini.recommender import Objective, Recommender
 
@@ -18,6 +19,7 @@ class PairObjective(Objective):
 
     def __init__(self, model: Any, train: Interactions, seed: int) -> None:
         super().__init__(seed)
+        check_train(train, model.n_items)
         self.model: Any = model
         self.config: Any = model.config
         self.windows = batches.make_windows(train, self.longest(train))

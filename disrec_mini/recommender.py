@@ -69,8 +69,8 @@ class Objective:
     names: ClassVar[dict[str, str]] = {}
 
     def __init__(self, seed: int = 0) -> None:
-        self.seed = seed
-        self.generator = torch.Generator().manual_seed(seed)
+        self.seed = checks.check_whole(seed, "seed", 0)
+        self.generator = torch.Generator().manual_seed(self.seed)
 
     def identity(self) -> dict[str, Any]:
         """Plain values that a resumed run must agree with."""
@@ -146,6 +146,7 @@ class Recommender(nn.Module):
     @classmethod
     def untrained(cls: type[R], config: Any, train: Interactions) -> R:
         """A new model for these training clicks."""
+        checks.check_train(train)
         return cls(config, train.item_names)
 
     @property
@@ -222,6 +223,7 @@ class Recommender(nn.Module):
         users: Tensor | None = None,
     ) -> Tensor:
         """`score` at some items only: candidates (B, C) int64 -> (B, C)."""
+        checks.check_candidates(candidates, len(items), self.n_items)
         if not self.dot_products:
             return self.score(items, lengths, users).gather(1, candidates)
         self.check(items, lengths, users)

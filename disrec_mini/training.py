@@ -151,7 +151,8 @@ class _Trainer:
                 "(leave-one-out holds two clicks of each user back)."
             )
         self.model, self.objective, self.split = model, objective, split
-        self.plan, self.progress = plan, progress and processes.rank() == 0
+        first, self.plan = processes.rank() == 0, plan
+        self.progress = check_flag(progress, "progress") and first
         self.run = {
             "data": checkpoints.fingerprint(split),
             "config": asdict(model.config),

@@ -51,6 +51,12 @@ def phi(*shape: int) -> torch.Tensor:
 
 
 evaluate, ask = dm.evaluate, MODEL.recommend
+
+
+def among(candidates: Any) -> object:
+    return MODEL.score_candidates(torch.tensor([[1, 2]]), torch.tensor([2]), candidates)
+
+
 from_rows, agree = dm.Interactions.from_sequences, analysis.agreement
 draw, top_k, diverse = evaluation.draw_negatives, analysis.top_k, analysis.diversity
 item_loss, future_loss = losses.seq2item_loss, losses.seq2seq_loss
@@ -394,7 +400,21 @@ RECOMMEND = [
     case(ask, "item 31 is unknown", [31]),
     case(ask, "item -1 is unknown", [-1]),
     case(ask, "nothing is left", np.arange(1, 31)),
-    case(Popularity, "counting needs Interactions", SPLIT),
+    case(Popularity, "train must be Interactions", SPLIT),
+    case(MODEL.objective, "train must be Interactions", "x", 0),
+    case(MODEL.objective, "seed must be", SPLIT.train, "a"),
+    case(MODEL.objective, "the model has", dm.Interactions.from_sequences([[1, 2]]), 0),
+    case(dm.History, "epochs must be a list of dicts", 5),
+    case(dm.History, "epochs must be a list of dicts", ["a"]),
+    case(dm.History, "best_epoch must be", [], "a"),
+    case(dm.fit, "progress must be", MODEL, SPLIT, progress="a"),
+    *(
+        case(among, "candidates must be int64 item ids", bad)
+        for bad in (None, [[1]], torch.ones(1, 1), torch.tensor([1]))
+    ),
+    case(among, "a row for each", torch.ones(2, 1, dtype=torch.int64)),
+    case(among, "item 31 is unknown", torch.tensor([[1, 31]])),
+    case(among, "item -2 is unknown", torch.tensor([[1, -2]])),
 ]
 
 LOSSES = [
@@ -518,3 +538,11 @@ def test_settings_keep_their_signature() -> None:
     assert copy.deepcopy(dm.DisRecConfig(5)) == pickle.loads(
         pickle.dumps(dm.DisRecConfig(n_items=5))
     )
+
+
+@pytest.mark.parametrize("kind", settings.MODELS)
+def test_no_model_is_made_from_anything_but_clicks(kind: str) -> None:
+    config = settings.config_class(kind).paper(30)
+    for train in ("x", None, SPLIT):
+        with pytest.raises(dm.DisrecError, match="train must be Interactions, not"):
+            settings.model_class(kind).untrained(config, train)

@@ -52,8 +52,9 @@ def test_the_paper_and_the_core_stay_small() -> None:
     assert 900 < size(PAPER) <= 1380
     # 1950 before steps had negatives of their own and lists came for many at once;
     # several processes are not counted; 2170 before checkpoints were guarded against a
-    # second writer and damage, and weights against what is no number
-    assert size(CORE) <= 2315
+    # second writer and damage, and weights against what is no number; 2315 before
+    # candidates, training clicks and histories were looked at
+    assert size(CORE) <= 2325
     # eight of them learn
     assert size({f"baselines/{path.stem}" for path in BASELINES}) <= 980
 

@@ -504,7 +504,7 @@ def test_an_objective_belongs_to_its_model_and_run(
         dm.fit(one, split, objective=changed, resume=True, **options)
     with pytest.raises(dm.DisrecError, match="Popularity has no objective"):
         dm.fit(Popularity(split.train), split)
-    with pytest.raises(dm.DisrecError, match="counting needs Interactions, not Split"):
+    with pytest.raises(dm.DisrecError, match="train must be Interactions, not Split"):
         Popularity(split)  # type: ignore[arg-type]
 
 

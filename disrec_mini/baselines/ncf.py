@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from disrec_mini.baselines.objectives import NextItem, NextItemConfig
 from disrec_mini.baselines.personal import Personal, every_click
+from disrec_mini.checks import check_candidates
 from disrec_mini.encoder import Dropout
 from disrec_mini.errors import DisrecError
 from disrec_mini.interactions import Interactions
@@ -101,6 +102,7 @@ class NCF(Personal):
     ) -> Tensor:
         """`score` at some items only: candidates (B, C) -> (B, C)."""
         self.check(items, lengths, users)
+        check_candidates(candidates, len(items), self.n_items)
         assert users is not None
         scores = self.compare(users, candidates)  # (B, C)
         return scores.masked_fill(candidates == 0, -math.inf)

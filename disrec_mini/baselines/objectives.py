@@ -23,6 +23,7 @@ from torch import Tensor
 
 from disrec_mini import batches
 from disrec_mini.batches import Rows, Step
+from disrec_mini.checks import check_train
 from disrec_mini.errors import DisrecError
 from disrec_mini.interactions import Interactions
 from disrec_mini.learning import PairObjective, log_shares, target_counts
@@ -254,6 +255,7 @@ class NextItem(PairObjective):
 
 def check_can_learn(model: Recommender, train: Interactions) -> None:
     """Something to compare with, and a vector for every user; or a sentence."""
+    check_train(train, model.n_items)
     if train.n_items < 2:
         raise DisrecError("with one item there is nothing to compare a click with.")
     n_users = getattr(model, "n_users", train.n_users)

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from disrec_mini.checks import check_train
 from disrec_mini.errors import DisrecError
 from disrec_mini.interactions import Interactions
 from disrec_mini.recommender import Names, Recommender
@@ -47,6 +48,7 @@ class Personal(Recommender):
     @classmethod
     def untrained(cls: type[P], config: Any, train: Interactions) -> P:
         """With as many vectors as there are users."""
+        check_train(train)
         return cls(config, train.item_names, train.n_users)
 
     @classmethod

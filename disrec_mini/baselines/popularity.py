@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from disrec_mini.errors import DisrecError
+from disrec_mini.checks import check_train
 from disrec_mini.interactions import Interactions
 from disrec_mini.recommender import Recommender
 
@@ -23,10 +23,7 @@ class Counted(Recommender):
     """
 
     def __init__(self, train: Interactions, **settings: Any) -> None:
-        if not isinstance(train, Interactions):
-            raise DisrecError(
-                f"counting needs Interactions, not {type(train).__name__}."
-            )
+        check_train(train)
         names = train.item_names
         super().__init__(self.config_type(train.n_items, **settings), names)
         self.count(train)
