@@ -1,5 +1,6 @@
 """Explorables and printed lines as the built page shows them, with its style sheet."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -30,6 +31,38 @@ def test_what_a_cell_prints_stands_in_one_box(visit: Any) -> None:
     assert visit.page.locator(f"{boxes} + .output.stream").count() == 0
     if visit.name == "book/09_confident_samples.html":
         assert visit.page.locator(boxes).count() > 5  # the selector still finds some
+
+
+def test_chapters_are_numbered_and_linked(visit: Any, site: Any) -> None:
+    chapters = {it.name[:2]: it for it in site.glob("book/[0-9][0-9]_*.html")}
+    own = re.match(r"book/(\d\d)_", visit.name)
+    menu = visit.page.locator(".bd-sidebar-primary a.internal").all_inner_texts()
+    assert [it[:2] for it in menu if it[:2].isdigit()] == sorted(chapters)
+    if own:
+        assert visit.page.title().startswith(own[1] + " ")
+        assert visit.page.locator("article h1").inner_text().startswith(own[1])
+    # what is a number and no link, though that chapter is there
+    mentions = visit.page.evaluate(
+        """() => {
+          const left = [], walk = document.createTreeWalker(
+            document.querySelector("article"), NodeFilter.SHOW_TEXT);
+          for (let text; (text = walk.nextNode());)
+            if (!text.parentElement.closest(
+                "a, pre, code, summary, .admonition-title, h1, h2, h3, script, style, "
+                + ".explorable, svg"))
+              left.push(...(text.data.match(/chapters?\\s+\\d\\d\\b/gi) ?? []));
+          return left.map(it => it.slice(-2));
+        }"""
+    )
+    assert not set(mentions) & set(chapters) - {own and own[1]}
+    for link in visit.page.locator("article a", has_text=re.compile("^.?hapter")).all():
+        number = link.inner_text()[-2:]
+        assert f"{number}_" in link.get_attribute("href")
+
+
+def test_no_code_stands_above_the_title(visit: Any) -> None:
+    above = "article .cell:not(h1 ~ .cell, section .cell)"
+    assert visit.page.locator(above).count() == 0
 
 
 @pytest.mark.parametrize(("width", "room"), [(1280, 100), (390, 40)])
