@@ -33,8 +33,14 @@ UNUSED = (
     "scripts/fontawesome.js.LICENSE.txt",
     "sphinx-thebe.css",
     "sphinx-thebe.js",
+    "togglebutton.css",
+    "togglebutton.js",
     "vendor",
+    "sbt-webpack-macros.html",
+    "webpack-macros.html",
 )
+# running cells elsewhere; boxes that fold by a script (ours: folded.py)
+DROPPED = re.compile("thebe|toggle(button|Hint|OpenOnPrint)", re.IGNORECASE)
 THEBE = re.compile(
     r'<script type="text/x-thebe-config">.*?</script>\s*<script>kernelName.*?</script>',
     re.DOTALL,
@@ -43,18 +49,6 @@ THEBE = re.compile(
 NO_SUMMARIES = (
     'if(location.protocol==="file:")DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY=false;'
 )
-# A wide formula scrolls by itself; by keyboard too, if it can have the focus.
-WIDE_FORMULAS = """
-MathJax.startup = {pageReady: async () => {
-  await MathJax.startup.defaultPageReady();
-  for (const formula of document.querySelectorAll("mjx-container[display]"))
-    if (formula.scrollWidth > formula.clientWidth) {
-      formula.tabIndex = 0;
-      formula.setAttribute("role", "group");
-      formula.setAttribute("aria-label", "Formula");
-    }
-}};
-"""
 
 
 def use_templates(app: Sphinx, config: Config) -> None:
@@ -67,11 +61,8 @@ def trim_page(
 ) -> None:
     """Drop what the page does not use; put off what it need not wait for."""
     styles, scripts = context["css_files"], context["script_files"]
-    styles[:] = [style for style in styles if "thebe" not in style.filename]
+    styles[:] = [style for style in styles if not DROPPED.search(style.filename)]
     scripts[:] = [script for script in scripts if _is_used(script)]
-    at = next((i for i, s in enumerate(scripts) if "window.MathJax" in _body(s)), None)
-    if at is not None:
-        app.add_js_file(None, body=WIDE_FORMULAS, priority=scripts[at].priority)
     searching = pagename == "search"  # its own scripts run at once and call these
     if searching:
         app.add_js_file(None, body=NO_SUMMARIES, priority=999)
@@ -88,15 +79,11 @@ def trim_page(
         context["body"] = THEBE.sub("", body)
 
 
-def _body(script: Any) -> str:
-    return script.attributes.get("body") or ""
-
-
 def _is_used(script: Any) -> bool:
-    body = _body(script)
+    body = script.attributes.get("body") or ""
     # DOCUMENTATION_OPTIONS: for a version switcher and search-as-you-type
     return not (
-        "thebe" in f"{script.filename} {body}".lower()
+        DROPPED.search(f"{script.filename} {body}")
         or body.startswith("DOCUMENTATION_OPTIONS")
     )
 
