@@ -35,6 +35,7 @@ def explorable(
     caption: str = "",
     package: str = "disrec_mini.explorables",
     scripts: Sequence[str] = (),
+    inside: str = "<noscript>This part of the page needs JavaScript.</noscript>",
 ) -> Shown:
     """An explorable made of `explorables/<name>.js`.
 
@@ -44,6 +45,7 @@ def explorable(
         the element `root`; tools (in `explorables/base.js`) makes labelled controls.
     data : what the script needs; NumPy arrays as `packed` makes them, else plain JSON.
     label : what it is, for readers who do not see it. caption : shown below.
+    inside : HTML that stands in `root` before the script runs.
     package : where the script lies. scripts : its parts, if they are several files; a
         style sheet `<name>.css` beside them is added to `base.css`.
     """
@@ -66,8 +68,7 @@ def explorable(
     markup = (
         f"<style>{style}</style>"
         f'<figure class="explorable" data-explorable="{uid}" role="group" '
-        f'aria-label="{html.escape(label)}"><div class="explorable-body">'
-        "<noscript>This part of the page needs JavaScript.</noscript></div>"
+        f'aria-label="{html.escape(label)}"><div class="explorable-body">{inside}</div>'
         f'<script type="application/json">{island}</script>{below}</figure>'
         f'<script>(function(){{"use strict";{_file("base.js")}'
         f'start("{uid}",function(root,data,tools){{{script}}});}})();</script>'
@@ -103,6 +104,8 @@ def packed(array: Any, dtype: str = "float16") -> dict[str, Any]:
 def quiz(questions: Sequence[Mapping[str, Any]]) -> Shown:
     """Questions with one right answer each, and a reply to every answer.
 
+    They are read and answered without a script, too; the script counts.
+
     Parameters
     ----------
     questions : {"question": text, "answers": [(text, right, reply), ...]}.
@@ -128,4 +131,20 @@ def quiz(questions: Sequence[Mapping[str, Any]]) -> Shown:
         ]
     }
     n = len(questions)
-    return explorable("quiz", data, f"Quiz: {n} question{'s' if n > 1 else ''}")
+    label = f"Quiz: {n} question{'s' if n > 1 else ''}"
+    inside = "".join(_question(*it) for it in enumerate(data["questions"], 1))
+    return explorable("quiz", data, label, inside=inside)
+
+
+def _question(n: int, question: dict[str, Any]) -> str:
+    """The reply to an answer stands behind it, for the style sheet to show."""
+    text = question["question"]
+    name = "quiz-" + hashlib.sha256(text.encode()).hexdigest()[:8]
+    answers = "".join(
+        f'<label class="answer"><input type="radio" name="{name}">'
+        f"<span>{html.escape(answer)}</span></label>"
+        f'<p class="reply {"right" if right else "wrong"}">'
+        f"<b>{'✓ Right.' if right else '✗ Not quite.'}</b> {html.escape(reply)}</p>"
+        for answer, right, reply in question["answers"]
+    )
+    return f"<fieldset><legend>{n}. {html.escape(text)}</legend>{answers}</fieldset>"

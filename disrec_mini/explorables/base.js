@@ -9,7 +9,8 @@ function start(uid, build) {
       figure.addEventListener("keydown", function (e) { e.stopPropagation(); });
       var body = figure.querySelector(".explorable-body");
       var data = JSON.parse(figure.querySelector("script").textContent);
-      body.textContent = "";
+      var excuse = body.querySelector("noscript");
+      if (excuse) excuse.remove();
       build(body, data, makeTools());
     });
 }

@@ -1,19 +1,20 @@
-// data: {questions: [{question, answers: [[text, right, reply], ...]}]}
-data.questions.forEach(function (q, n) {
+// data: {questions: [{question, answers: [[text, right, reply], ...]}]}, which stand in
+// the page already: here they are counted and read aloud
+var heard = tools.make("span", {class: "unseen"}), shown = tools.make("span");
+var right = {}, atOnce = 0;
+root.querySelectorAll("fieldset").forEach(function (set, n) {
   var name = tools.id();
-  var reply = tools.make("p", {class: "reply", role: "status"});
-  var box = tools.make("fieldset", {},
-    tools.make("legend", {}, (n + 1) + ". " + q.question));
-  q.answers.forEach(function (answer) {
-    var input = tools.make("input", {
-      type: "radio", name: name, id: tools.id(),
-      onchange: function () {
-        reply.textContent = (answer[1] ? "Right. " : "Not quite. ") + answer[2];
-      },
+  set.querySelectorAll("input").forEach(function (input, i) {
+    var answer = data.questions[n].answers[i];
+    input.name = name;  // twice on a page, these are two quizzes
+    input.addEventListener("change", function () {
+      if (!(n in right) && answer[1]) atOnce += 1;
+      right[n] = answer[1];
+      var count = Object.values(right).filter(Boolean).length;
+      heard.textContent = (answer[1] ? "Right. " : "Not quite. ") + answer[2] + " ";
+      shown.textContent = count + " of " + data.questions.length + " right, " + atOnce +
+        " at the first try.";
     });
-    box.append(tools.make("div", {class: "answer"}, input,
-      tools.make("label", {for: input.id}, answer[0])));
   });
-  box.append(reply);
-  root.append(box);
 });
+root.append(tools.make("p", {class: "score", role: "status"}, heard, shown));

@@ -65,6 +65,52 @@ def test_no_code_stands_above_the_title(visit: Any) -> None:
     assert visit.page.locator(above).count() == 0
 
 
+WIDE = """() => [...document.querySelectorAll("article *")].filter(e =>
+  e.scrollWidth > e.clientWidth + 1 && !e.closest("svg, mjx-container *")
+  && /auto|scroll/.test(getComputedStyle(e).overflowX) && e.checkVisibility())
+  .map(e => [e.className || e.tagName, getComputedStyle(e).maskImage != "none",
+             e.tabIndex])"""
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_what_goes_on_to_the_right_says_so(visit: Any, width: int) -> None:
+    visit.page.set_viewport_size({"width": width, "height": 844})
+    visit.page.wait_for_timeout(100)
+    wide = visit.page.evaluate(WIDE)
+    clipped = visit.page.evaluate(
+        """() => [...document.querySelectorAll(".prose pre")]
+          .filter(e => e.scrollWidth > e.clientWidth + 1).length"""
+    )
+    visit.page.set_viewport_size({"width": 1280, "height": 900})
+    assert [it for it in wide if it[1:] != [True, 0]] == []
+    assert clipped == 0
+
+
+def test_letters_of_a_figure_can_be_read_on_a_phone(visit: Any) -> None:
+    visit.page.set_viewport_size({"width": 390, "height": 844})
+    small = visit.page.evaluate(
+        """() => [...document.querySelectorAll(".book-figure svg text")]
+          .filter(e => e.getClientRects().length && e.textContent.trim())
+          .map(e => {
+            const svg = e.ownerSVGElement, box = svg.getBoundingClientRect();
+            const size = parseFloat(getComputedStyle(e).fontSize);
+            return [size * box.width / svg.viewBox.baseVal.width, e.textContent];
+          }).filter(it => it[0] < 8.95)"""
+    )
+    visit.page.set_viewport_size({"width": 1280, "height": 900})
+    assert small == []
+
+
+def test_figures_are_centred(visit: Any) -> None:
+    aside = visit.page.evaluate(
+        """() => [...document.querySelectorAll(".book-figure > svg")]
+          .filter(e => e.getClientRects().length)
+          .map(e => [e, e.parentElement].map(it => it.getBoundingClientRect()))
+          .map(([a, b]) => Math.abs(a.left - b.left - (b.right - a.right)))"""
+    )
+    assert max(aside, default=0) <= 2
+
+
 @pytest.mark.parametrize(("width", "room"), [(1280, 100), (390, 40)])
 def test_the_bars_of_a_future_can_be_seen(
     chapter: Callable[..., Any], width: int, room: int
