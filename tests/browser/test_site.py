@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from conftest import SITE
 
 TERM = "recommender"
 
@@ -107,3 +108,34 @@ def test_launch_and_download_buttons(home: Any, site: Any) -> None:
         home.locator(".dropdown-download-buttons a").first.click()
     assert download.value.suggested_filename == "intro.ipynb"
     assert (site / "_sources/book/intro.ipynb").exists()
+
+
+def test_what_others_ask_a_site_for(site: Any) -> None:
+    from xml.etree import ElementTree
+
+    places = ElementTree.parse(site / "sitemap.xml").getroot()
+    named = [(place[0].text or "").rpartition("/book/")[2] for place in places]
+    pages = [str(it.relative_to(site / "book")) for it in site.glob("book/**/*.html")]
+    assert sorted(named) == sorted(pages)
+    assert "Sitemap: https://" in (site / "robots.txt").read_text()
+    for name in ("index.html", "404.html"):
+        text = (site / name).read_text()
+        assert '<html lang="en">' in text
+        assert "<title>" in text
+    card = (site / "_static/card.png").read_bytes()
+    assert card[16:24] == (1200).to_bytes(4, "big") + (630).to_bytes(4, "big")
+    assert not (site / "_static/webpack-macros.html").exists()
+    assert (site / "genindex.html").read_text().count("<li>") > 30
+
+
+@pytest.mark.parametrize("folder", ["", "book/", "book/reference/"])
+def test_a_wrong_address_leads_home(browser: Any, address: str, folder: str) -> None:
+    page = browser.new_page()
+    body = (SITE / "404.html").read_text()
+    page.route(
+        "**/nothing*", lambda it: it.fulfill(body=body, content_type="text/html")
+    )
+    page.goto(f"{address}{folder}nothing.html")
+    page.get_by_role("link").click()
+    page.wait_for_url("**/book/intro.html")
+    page.close()
