@@ -110,6 +110,50 @@ def test_launch_and_download_buttons(home: Any, site: Any) -> None:
     assert (site / "_sources/book/intro.ipynb").exists()
 
 
+@pytest.mark.parametrize(
+    ("query", "first"),
+    [
+        ("NDCG", "book/03_measuring.html#"),
+        ("ndcg@10", "book/03_measuring.html#"),
+        ("recall@10", "book/03_measuring.html#"),
+        ("popularity bias", "book/03_measuring.html#"),
+        ("logQ", "book/07_seq2item.html#"),
+        ("purity", "book/11_prototype_attention.html#"),
+        ("pip install", "book/reference/install.html#"),
+        ("how to install", "book/reference/install.html#"),
+        ("colab", "book/reference/install.html#"),
+    ],
+)
+def test_search_finds_a_definition_first(
+    browser: Any, address: str, query: str, first: str
+) -> None:
+    page = browser.new_page()
+    page.goto(f"{address}search.html?q={query.replace(' ', '+')}")
+    hit = page.locator("#search-results ul.search li a").first
+    hit.wait_for()
+    page.wait_for_function("document.querySelector('.search-summary')?.innerText > ''")
+    assert first in page.locator("#search-results ul.search a").first.get_attribute(
+        "href"
+    )
+    hit.click()
+    page.wait_for_url("**/book/**")
+    anchor = page.evaluate("() => decodeURIComponent(location.hash)")
+    assert page.locator(anchor).count() == 1
+    page.close()
+
+
+def test_code_is_not_searched(site: Any) -> None:
+    import json
+
+    text = (site / "searchindex.js").read_text(encoding="utf-8")
+    index = json.loads(text[text.index("{") : text.rindex(")")])
+    chapters = [n for n, it in enumerate(index["docnames"]) if it.startswith("book/0")]
+    for word in ("importerror", "matplotlib", "subplot"):
+        found = index["terms"].get(word, [])
+        found = [found] if isinstance(found, int) else found
+        assert not set(found) & set(chapters), word
+
+
 def test_what_others_ask_a_site_for(site: Any) -> None:
     from xml.etree import ElementTree
 
