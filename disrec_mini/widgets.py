@@ -46,8 +46,9 @@ def explorable(
     data : what the script needs; NumPy arrays as `packed` makes them, else plain JSON.
     label : what it is, for readers who do not see it. caption : shown below.
     inside : HTML that stands in `root` before the script runs.
-    package : where the script lies. scripts : its parts, if they are several files; a
-        style sheet `<name>.css` beside them is added to `base.css`.
+    package : where the script lies. scripts : its parts, if they are several files,
+        "other.package:part" for one that lies elsewhere; a style sheet `<name>.css`
+        beside the script is added to `base.css`.
     """
     if not isinstance(data, Mapping):
         raise DisrecError(f"an explorable needs a dict of data, not {data!r}.")
@@ -58,7 +59,8 @@ def explorable(
             f"the data of {name!r} cannot be put into a page ({error}): NumPy arrays "
             "go in by `packed`, numbers must be finite."
         ) from None
-    script = "".join(_file(f"{part}.js", package) for part in scripts or (name,))
+    parts = [part.rpartition(":") for part in scripts or (name,)]
+    script = "".join(_file(f"{part}.js", home or package) for home, _, part in parts)
     style = _file("base.css")
     if files(package).joinpath(f"{name}.css").is_file():
         style += _file(f"{name}.css", package)

@@ -10,6 +10,7 @@ import pytest
 
 import disrec_mini as dm
 from disrec_mini import plots, widgets
+from disrec_mini.explorables import streams
 
 
 def _data(markup):
@@ -62,6 +63,31 @@ def test_a_question_has_exactly_one_right_answer():
 def test_what_cannot_be_shown_is_a_sentence(call, said):
     with pytest.raises(dm.DisrecError, match=said):
         call()
+
+
+def test_parts_of_an_explorable_may_lie_elsewhere():
+    parts = ("disrec_mini.explorer:forward", "streams")
+    markup = widgets.explorable("streams", {}, "x", scripts=parts).markup
+    assert markup.index("function makeModel(") < markup.index("function unasked()")
+    assert ".streams-stage" in markup
+    with pytest.raises(dm.DisrecError, match=r"no\.such has no forward\.js"):
+        widgets.explorable("streams", {}, "x", scripts=("no.such:forward",))
+
+
+def test_streams_need_a_world_its_model_and_clicks_that_fit():
+    world = dm.synthetic.make_world(8, 6, n_intents=2, items_per_intent=4, chain=4)
+    model = dm.DisRec(dm.DisRecConfig(8, dim=4, n_intents=2, max_len=4))
+    page = _data(streams.show(model, world, [1, 5]).markup)
+    assert page["kind"] == [-1, *[0] * 4, *[1] * 4]
+    assert page["room"] == 4
+    for changes, said in (
+        ({"world": world.interactions}, "pass what make_world returns"),
+        ({"start": [1] * 5}, "room for 4 clicks"),
+        ({"start": [9]}, "item 9 in 'the start' is unknown"),
+        ({"nouns": ["shirt"]}, "must name 2 kinds of items"),
+    ):
+        with pytest.raises(dm.DisrecError, match=said):
+            streams.show(**{"model": model, "world": world, "start": [1]} | changes)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "uint8", "uint16", "int32"])
