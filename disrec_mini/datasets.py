@@ -263,6 +263,7 @@ def _pip_download(source: Source, path: Path) -> None:
 
 def _read(source: Source, path: Path) -> Interactions:
     damage = (OSError, EOFError, LookupError, zipfile.BadZipFile, zlib.error)
+    damage += (AttributeError, TypeError, RecursionError, MemoryError)  # its values
     try:
         return source.read(path)
     except DisrecError:  # a sentence already
@@ -291,8 +292,15 @@ def _add_item_table(interactions: Interactions, path: Path) -> Interactions:
     categories: list[tuple[str, ...]] = [()] * (interactions.n_items + 1)
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
+            rows, known = csv.DictReader(file), set()
+            if "id" not in (rows.fieldnames or ()):
+                raise ValueError("it has no column id")
+            for row in rows:
                 item = int(row["id"])
+                if None in row.values() or item in known:
+                    what = "a second time" if item in known else "and is cut off"
+                    raise ValueError(f"line {rows.line_num} has item {item} {what}")
+                known.add(item)
                 if not 1 <= item <= interactions.n_items:
                     raise ValueError(f"item id {item}")
                 names[item] = row["title"] if "title" in row else row["asin"]

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import disrec_mini as dm
 from disrec_mini import datasets
 from disrec_mini.datasets import (
     Dataset,
@@ -517,6 +518,47 @@ def test_steam(tmp_path: Path) -> None:
     assert interactions.item_names == ("", "p5", "p4", "p3", "p2", "p1")
     assert rows(interactions) == [[5, 4, 3, 2, 1]] * 5
     assert interactions.user_names is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(b"hello\n", b"{'username': 'a'\n", b"[1, 2]\n", b"\xff\n", b""),
+        b"{'username': 5, 'product_id': None, 'date': 3}\n",
+        b"{'username': 'a', 'product_id': '1', 'date': 'x'}\n",
+        b"(" * 100_000 + b"\n",
+    ],
+)
+@pytest.mark.parametrize("ending", ["whole", "cut", "plain"])
+def test_a_damaged_steam_file_is_a_sentence(
+    text: bytes, ending: str, tmp_path: Path
+) -> None:
+    path, packed = tmp_path / "steam_reviews.json.gz", gzip.compress(text)
+    path.write_bytes({"whole": packed, "cut": packed[:-9], "plain": text}[ending])
+    source = dm.datasets.dataset_info("steam").sources[0]
+    with pytest.raises(dm.DisrecError, match="damaged or not in the published format"):
+        dm.datasets._read(source, path)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "no column id"),
+        ("a,b\n1,2\n", "no column id"),
+        ("id,title,genres\n1,A,x\n1,B,y\n", "line 3 has item 1 a second time"),
+        ("id,title,genres\n1\n", "line 2 has item 1 and is cut off"),
+        ('id,title,genres\n1,"A,x\n2,B', "line 3 has item 1 and is cut off"),
+        ("id,title,genres\n9,A,x\n", "item id 9"),
+    ],
+)
+def test_a_damaged_table_of_items_is_a_sentence(
+    text: str, why: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "items.csv"
+    path.write_text(text)
+    data = dm.Interactions.from_sequences([[1, 2, 3]])
+    with pytest.raises(dm.DisrecError, match=f"it does not fit: .*{why}"):
+        dm.datasets._add_item_table(data, path)
 
 
 U_DATA = "2\t3\t5\t90\n1\t1\t3\t50\n1\t3\t4\t40\n1\t2\t4\t50\n2\t2\t1\t80\n"
