@@ -192,6 +192,12 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
             f"--{kind}", metavar="COL", help=f"column of the {kind}, by name or number"
         )
     table.add_argument(
+        "--sep",
+        type=lambda text: {"tab": "\t", "\\t": "\t"}.get(text, text),
+        metavar="SIGN",
+        help="what stands between cells, if the first line does not tell; tab",
+    )
+    table.add_argument(
         "--min-rating", type=float, metavar="X", help="drop rows rated lower"
     )
     table.add_argument(
@@ -208,7 +214,8 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
 
 def _table_options(options: argparse.Namespace) -> dict[str, Any]:
     """The options of `read_events` that flags name."""
-    names = ("user", "item", "time", "rating", "min_rating", "k_core", "keep_repeats")
+    names = ("user", "item", "time", "rating", "sep", "min_rating", "k_core")
+    names += ("keep_repeats",)
     given = {name: getattr(options, name) for name in names}
     return {name: value for name, value in given.items() if value is not None}
 
@@ -568,7 +575,7 @@ def _read_run(folder: Path) -> dict[str, Any]:
         older = {"model": "disrec", "base": base, "exclude_seen": True}
         run = {**older, **run}  # older files do not say
         config_class(run["model"])(1).replace(**run["settings"])
-        Choice(**run.get("reading") or {})
+        Choice(**{k: v for k, v in (run.get("reading") or {}).items() if k != "sep"})
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         run = {}
     whole, unsaid = ("seed", "validate_every"), ("epochs", "patience")  # None too
@@ -852,10 +859,16 @@ def _recommend(options: argparse.Namespace, words: list[str]) -> int:
     best = model.recommend(clicks, options.k, _excludes_seen(options, model), user)
     for place, item in enumerate(best, start=1):
         assert isinstance(item, int)  # one sequence, so one list of ids
-        name = names[item] if names else ""
+        name = _printable(names[item]) if names else ""
         shown = f"{name:>7}" if names and by_id else f"{item:7d}  {name}"
         print(f"{place:3d}  {shown}".rstrip())
     return 0
+
+
+def _printable(text: str, kept: str = "") -> str:
+    """No sign that would steer a terminal, such as those that colour it."""
+    signs = (c if c.isprintable() or c in kept else repr(c)[1:-1] for c in text)
+    return "".join(signs)
 
 
 def _recommend_all(options: argparse.Namespace) -> int:
@@ -871,7 +884,10 @@ def _recommend_all(options: argparse.Namespace) -> int:
     if options.out is None:
         lists = exports.recommend_all(model, clicks, k, **how)
         names = exports.names_of(model, clicks)
-        sys.stdout.writelines(exports.as_text(lists, names, "\t"))
+        lines = exports.as_text(lists, names, "\t")
+        if sys.stdout.isatty():
+            lines = (_printable(line, "\t\n") for line in lines)
+        sys.stdout.writelines(lines)
         return 0
     try:
         made = exports.write_lists(options.out, model, clicks, k, progress=True, **how)

@@ -735,6 +735,33 @@ def write_events(path: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize(("sign", "flag"), [("~", "~"), ("\t", "tab"), ("\t", "\\t")])
+def test_a_table_whose_first_line_does_not_tell_its_separator(
+    sign: str, flag: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = write_events(tmp_path / "events.csv")
+    table.write_text(table.read_text().replace(",", sign))
+    words = ["train", table, *QUICK, "--epochs", 1, "--out", tmp_path / "run"]
+    prints(capsys, *words, "--user", "who", "--sep", flag)
+    reading = json.loads((tmp_path / "run" / "run.json").read_text())["reading"]
+    assert reading == {"user": "who", "sep": sign}
+    assert prints(capsys, "evaluate", "--model", tmp_path / "run")
+
+
+def test_names_cannot_steer_a_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = write_events(tmp_path / "events.csv")
+    table.write_text(table.read_text().replace("B00", "\x1b[31mB"))
+    words = ["train", table, *QUICK, "--epochs", 1, "--out", tmp_path / "run"]
+    prints(capsys, *words, "--user", "who")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    for who in (["--user", "u4"], ["--all"]):
+        found = prints(capsys, "recommend", "--model", tmp_path / "run", *who)
+        assert "\x1b" not in found
+        assert r"\x1b[31mB" in found
+
+
 def test_a_table_of_events_from_training_to_lists(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], sentence: Say
 ) -> None:
