@@ -11,8 +11,11 @@ THEME, MATHJAX = 750_000, 1_000_000
 CODE_PAGE = "book/intro.html"
 EXPLORER_PAGES = ("11_prototype_attention",)
 
-# Violations we know of, rule by rule, each with the reason why it stays. None today.
-KNOWN_VIOLATIONS: dict[str, str] = {}
+# Violations we know of, rule by rule, each with the reason why it stays.
+KNOWN_VIOLATIONS = {
+    "landmark-unique": "chapter 11 holds two explorers as they were before their parts "
+    "became groups; its next run takes this line away"
+}
 
 
 def test_asks_nobody_else_and_complains_about_nothing(visit: Any) -> None:
