@@ -127,7 +127,7 @@ function lay() {
 }
 
 function band(key, k, to, from) {
-  const path = element(key, () => make("path", {fill: tools.colour(k), "fill-opacity": 0.4}));
+  const path = element(key, () => make("path", {fill: tools.colour(k), "fill-opacity": 0.5}));
   const dot = element(key + ".", () => make("path", {class: "streams-dots", fill: "none",
     stroke: tools.colour(k), "stroke-linecap": "round", "stroke-dasharray": "0.1 15", opacity: 0}));
   dot.setAttribute("stroke-width", Math.min(6, Math.max(0, 1.5 * Math.min(to[2], to[5]))));

@@ -172,3 +172,24 @@ def test_it_is_still_for_those_who_want_less_motion(browser):
     page.wait_for_timeout(300)
     assert picture.evaluate("e => e.outerHTML") == before
     context.close()
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "room"), [(1280, 800, 150), (390, 844, 80)]
+)
+def test_the_first_screen_of_the_book(browser, address, width, height, room):
+    page = browser.new_page(viewport={"width": width, "height": height})
+    page.goto(f"{address}book/intro.html")
+    picture = page.locator(".streams-stage")
+    box = picture.bounding_box()
+    assert box["y"] + box["height"] <= height
+    bars = picture.locator(".streams-node")
+    widths = bars.evaluate_all("all => all.map(e => e.getBoundingClientRect().width)")
+    said = page.locator(".streams-said").text_content()
+    shares = [int(x) for x in re.findall(r"(\d+) % of the weight", said)]
+    assert max(widths) > room
+    assert widths[0] / sum(widths) == pytest.approx(shares[0] / 100, abs=0.01)
+    title = page.locator("article h1").bounding_box()
+    code = page.locator("article .cell_input, article details.hide")
+    assert all(one.bounding_box()["y"] > title["y"] for one in code.all()[:2])
+    page.close()
