@@ -3,7 +3,7 @@
 var make = tools.make, phi = tools.array(data.phi), h = tools.array(data.h);
 var n = phi.shape[0], nSummaries = phi.shape[1], dim = phi.shape[2];
 var who = 0, temperature = 1, without = -1;
-var letters = "abcdefghijklmnop".split("");
+var numbers = data.people.map(function (_, j) { return String(j + 1); });
 
 // [k][j]: h_j . phi^(k) / temperature; -Infinity for the summary left out
 function scores() {
@@ -30,12 +30,12 @@ function draw() {
   table.flat().forEach(function (s) { total += Math.exp(s - most); });
   function share(s) { return Math.exp(s - most) / total; }
   var head = make("tr", {}, make("td", {}));
-  letters.slice(0, n).forEach(function (letter, j) {
-    head.append(make("th", {scope: "col", class: j === who ? "softmax-own" : null}, letter));
+  numbers.forEach(function (number, j) {
+    head.append(make("th", {scope: "col", class: j === who ? "softmax-own" : null}, number));
   });
-  head.append(make("th", {scope: "col"}, "pull to " + letters[who]));
-  grid.replaceChildren(make("caption", {},
-    "Shares in percent; the own click is " + letters[who]), head);
+  head.append(make("th", {scope: "col"}, "pull to " + numbers[who]));
+  grid.replaceChildren(make("caption", {}, "Shares in percent, summary by next click of " +
+    data.people[0] + " to " + numbers[n - 1] + "; the own click is underlined"), head);
   table.forEach(function (row, k) {
     var line = make("tr", {}, make("th", {scope: "row"}, "summary " + (k + 1)));
     row.forEach(function (s, j) {
@@ -46,7 +46,8 @@ function draw() {
         make("span", {class: "softmax-number"}, (100 * p).toFixed(p < 0.0995 ? 1 : 0))));
     });
     var pull = (k === winner ? 1 : 0) - share(row[who]);
-    line.append(make("td", {}, k === without ? "–" : (pull < 0 ? "" : "+") + pull.toFixed(2)));
+    var force = (Math.round(100 * pull) / 100 || 0).toFixed(2); // || 0: never "-0.00"
+    line.append(make("td", {}, k === without ? "–" : (pull < 0.005 ? "" : "+") + force));
     grid.append(line);
   });
   var loss = Math.log(total) + most - table[winner][who];
@@ -54,11 +55,11 @@ function draw() {
     Math.log(n * (nSummaries - (without < 0 ? 0 : 1))).toFixed(3) + ".";
 }
 
-data.clicks.forEach(function (name, j) { list.append(make("li", {}, data.people[j] + ": " + name)); });
-var numbers = data.phi.shape[1], names = ["nothing"];
-for (var k = 0; k < numbers; k++) names.push("summary " + (k + 1));
+data.clicks.forEach(function (name, j) { list.append(make("li", {}, name)); });
+var names = ["nothing"];
+for (var k = 0; k < nSummaries; k++) names.push("summary " + (k + 1));
 root.append(
-  tools.choice("Visitor", data.people.map(function (p, j) { return p + " (click " + letters[j] + ")"; }),
+  tools.choice("Visitor", data.people,
     function (v) { who = v; draw(); }).element,
   tools.slider("Temperature", {min: -8, max: 12, value: 0,
     format: function (v) { return Math.pow(2, v / 2).toFixed(2); }},
