@@ -59,7 +59,7 @@ $$
 ```python
 x[0](1)  # ::: stays
 ```
-$f[i](y)$ and {doc}`course`, {term}`NDCG <ndcg>`.
+$f[i](y)$, chapters 02 to 05 and {doc}`course`, {term}`NDCG <ndcg>`.
 :::{note}
 Mind.
 :::
@@ -82,7 +82,9 @@ def test_myst_becomes_plain_markdown():
         in (made)
     )
     assert "; [van den Oord et al., 2018](https://arxiv.org/abs/1807.03748))." in made
-    assert "```python\nx[0](1)  # ::: stays\n```\n$f[i](y)$ and [Teaching with" in made
+    assert "```python\nx[0](1)  # ::: stays\n```\n$f[i](y)$, chapters [02](http" in made
+    assert "02_myopia.ipynb) to [05](http" in made
+    assert "05_encoder.ipynb) and [Teaching with" in made
     assert (
         f"/{home}/blob/v{dm.__version__}/book/course.md), NDCG.\n\n> **Note**" in made
     )

@@ -25,7 +25,9 @@ from pathlib import Path
 import nbformat
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "book" / "_ext"))
 import notebooks as tool
+from chapters import number
 from plain import BRANCH, ROOT, opened, plain, sources, version
 
 REFS = (f"refs/heads/{BRANCH}", f"refs/remotes/origin/{BRANCH}")
@@ -91,6 +93,8 @@ def hosted(path: Path) -> nbformat.NotebookNode:
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and cell is not note:
             cell.source = plain(cell.source, path)
+            if digits := number(path.stem):
+                cell.source = re.sub(r"\A# ", f"# {digits} ", cell.source)
         elif cell.cell_type == "code":
             _fold(cell, first)
     notebook.metadata["colab"] = {"provenance": [], "toc_visible": True}

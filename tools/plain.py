@@ -18,6 +18,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 import notebooks as tool
 
 ROOT = tool.ROOT
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
+from chapters import MENTION, ONE  # noqa: E402
+
 BRANCH = "colab"
 HOST = "https://colab.research.google.com/github"
 PAGES = ("book/*.ipynb", "book/reference/*.ipynb", "book/assignments/release/*/*.ipynb")
@@ -124,9 +127,24 @@ def _words(text: str, page: Path) -> str:
     text = re.sub(r"^\(([\w-]+)\)=$", r'<a name="\1"></a>', text, flags=re.MULTILINE)
     text = re.sub(r"^%.*\n?", "", text, flags=re.MULTILINE)
     text = re.sub(r"\[([^\[\]]+)\]\{[^}]*\}", r"\1", text)
-    return re.sub(
+    text = re.sub(
         r"\]\(([^()\s]+)\)", lambda found: f"]({_whole(found[1], page)})", text
     )
+    linked = re.split(r"(\[[^\]]*\]\([^)]*\)|^#.*$|<[^>]+>)", text, flags=re.MULTILINE)
+    return "".join(
+        part if n % 2 else MENTION.sub(lambda it: _chapters(it[0], page), part)
+        for n, part in enumerate(linked)
+    )
+
+
+def _chapters(mention: str, page: Path) -> str:
+    """The numbers in "chapters 02, 05 to 07" as links, as on the site."""
+
+    def one(found: re.Match[str]) -> str:
+        path = next(ROOT.glob(f"book/{found[1]}_*.ipynb"), page)
+        return found[0] if path == page else f"[{found[0]}]({opened(path)})"
+
+    return ONE.sub(one, mention)
 
 
 def _role(found: re.Match[str], page: Path) -> str:
