@@ -229,7 +229,7 @@ def test_the_readme_says_what_is_stored() -> None:
     for data, said in (
         ("beauty", "{} sampled Recall@10, with `--logq` {} in the full list"),
         ("beauty-5core", "beauty-5core {} and {}; ml-1m"),
-        ("ml-1m", "ml-1m {} and, with `--dim\n128`, {}."),
+        ("ml-1m", "ml-1m {} and, with `--dim 128`, {}."),
     ):
         chosen = (
             shown("frozen", f"{data}-default"),
