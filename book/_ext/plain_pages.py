@@ -13,6 +13,7 @@ from docutils import nodes
 from docutils.utils.math import MathError, latex2mathml
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
+from sphinx.util import logging
 
 from disrec_mini.widgets import quiz
 
@@ -38,6 +39,7 @@ FIGURE = re.compile(
     re.DOTALL,
 )
 LETTERS = 9  # pixels, at least
+LOG = logging.getLogger(__name__)
 
 
 def mathml(formula: re.Match[str]) -> str:
@@ -50,6 +52,9 @@ def mathml(formula: re.Match[str]) -> str:
         plain = pattern.sub(instead, plain).strip()
     try:
         shown = latex2mathml.tex2mathml(plain, as_block=formula[1] == "div")
+    except AttributeError:  # its parser leaves the tree, at a stray bracket or line end
+        LOG.warning("a formula that cannot be read: %s", plain)
+        shown = f"<code>{html.escape(plain)}</code>"
     except MathError:
         shown = f"<code>{html.escape(tex[1].strip())}</code>"
     return f"{formula[0]}<noscript>{shown}</noscript>"

@@ -11,12 +11,6 @@ THEME, MATHJAX = 750_000, 1_000_000
 CODE_PAGE = "book/intro.html"
 EXPLORER_PAGES = ("11_prototype_attention",)
 
-# Violations we know of, rule by rule, each with the reason why it stays.
-KNOWN_VIOLATIONS = {
-    "landmark-unique": "chapter 11 holds two explorers as they were before their parts "
-    "became groups; its next run takes this line away"
-}
-
 
 def test_asks_nobody_else_and_complains_about_nothing(visit: Any) -> None:
     assert visit.external() == []
@@ -159,7 +153,6 @@ def test_has_no_barrier(visit: Any, width: int, scheme: str) -> None:
     barriers = [
         f"{it['id']}: {node['html'][:120]}: {node['failureSummary'][:300]}"
         for it in found.response["violations"]
-        if it["id"] not in KNOWN_VIOLATIONS
         for node in it["nodes"]
     ]
     assert not barriers, "\n".join(barriers)
