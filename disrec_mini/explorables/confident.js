@@ -2,7 +2,7 @@
 // data: {loss (E, B, K), shared (B, K), names: K names}; epoch 0 is before training
 var make = tools.make, loss = tools.array(data.loss), shared = tools.array(data.shared);
 var E = loss.shape[0], B = loss.shape[1], K = loss.shape[2], n = B * K;
-var epoch = E - 1, percent = 30, left = 20, size = (420 - left) / B, gap = 6;
+var epoch = E - 1, percent = 30, left = 66, size = (420 - left) / B, gap = 6;
 
 function draw() {
   var now = loss.subarray(epoch * n, (epoch + 1) * n);
@@ -13,7 +13,7 @@ function draw() {
   chart.textContent = "";
   for (var k = 0; k < K; k++) {
     byIntention.push(0);
-    chart.append(make("text", {x: 4, y: k * (size + gap) + size - 4}, k + 1));
+    chart.append(make("text", {x: 0, y: k * (size + gap) + size - 3}, data.names[k]));
     for (var b = 0; b < B; b++) {
       var isKept = now[b * K + k] <= threshold, common = shared[b * K + k];
       var x = left + b * size, y = k * (size + gap);
@@ -34,7 +34,7 @@ function draw() {
   });
   function mean(sum, count) { return count ? (sum / count).toFixed(3) : "–"; }
   said.textContent = "Kept " + kept + " of " + n + (m ? ", losses up to " + threshold.toFixed(3) : "") +
-    ". In common: kept " + mean(inside, kept) + ", left out " + mean(outside, n - kept) + ".";
+    ". Mean share in common: kept " + mean(inside, kept) + ", left out " + mean(outside, n - kept) + ".";
 }
 
 var chart = make("svg", {viewBox: "0 0 420 " + (K * (size + gap)), role: "img",
@@ -45,6 +45,8 @@ root.append(
   tools.slider("Lambda", {min: 0, max: 100, value: percent,
     format: function (v) { return (v / 100).toFixed(2); }},
     function (v) { percent = v; draw(); }).element,
-  chart, said,
+  chart,
+  make("p", {class: "note"}, "A column is a visitor. Filled: kept. Dot: past and future share a quarter or more."),
+  said,
   make("table", {}, make("caption", {}, "Kept triples of each intention"), rows));
 draw();

@@ -56,7 +56,7 @@ function draw() {
     " % of the pairs have a future this short or shorter.";
 }
 
-var kinds = ["all together (p_i alone)"];
+var kinds = ["no intention: weights alone"];
 for (var j = 1; j <= K; j++) kinds.push("intention " + j);
 root.append(
   tools.choice("Visitor", data.people, function (v) { who = v; draw(); }).element,

@@ -51,6 +51,14 @@ def test_what_is_kept(page, epoch):
                 assert seen == "–"
 
 
+def test_rows_and_marks_are_named(page):
+    chart = page.locator("svg").first
+    assert chart.locator("text").all_text_contents() == list("abcd")
+    assert chart.locator("circle").count() == int((SHARED >= 0.25).sum())
+    notes = page.locator("p.note:not([role])").first.text_content()
+    assert "Filled: kept" in notes and "Dot: past and future share" in notes
+
+
 def test_each_of_two_knows_only_itself(page):
     page.locator("[type=range]").first.fill("1")
     assert page.locator("[type=range]").nth(2).input_value() == "2"

@@ -67,6 +67,12 @@ def test_how_common_a_future_is(page, name):
         assert seen == pytest.approx(100 * np.mean(futures <= T - t), abs=0.06)
 
 
+def test_targets_are_named(page):
+    kinds = page.locator("select").nth(1).locator("option").all_text_contents()
+    assert kinds[0] == "no intention: weights alone"
+    assert kinds[1:] == ["intention 1", "intention 2", "intention 3"]
+
+
 def test_each_of_two_knows_only_itself(page):
     page.locator("[type=range]").first.fill("2")
     assert page.locator("[type=range]").last.input_value() == "4"
