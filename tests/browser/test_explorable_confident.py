@@ -56,7 +56,8 @@ def test_rows_and_marks_are_named(page):
     assert chart.locator("text").all_text_contents() == list("abcd")
     assert chart.locator("circle").count() == int((SHARED >= 0.25).sum())
     notes = page.locator("p.note:not([role])").first.text_content()
-    assert "Filled: kept" in notes and "Dot: past and future share" in notes
+    assert "Filled: kept" in notes
+    assert "Dot: past and future share" in notes
 
 
 def test_each_of_two_knows_only_itself(page):
