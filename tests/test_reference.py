@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import json
 import re
 from pathlib import Path
 
@@ -64,3 +65,14 @@ def test_the_glossary_is_in_order_and_complete() -> None:
     assert len(terms) == len(set(terms)) >= 45
     for term in ("protocol", "warm item", "logQ correction", "k-core", "in-batch"):
         assert any(term in x for x in terms), term
+
+
+def test_tau_is_the_threshold_and_theta_the_temperature() -> None:
+    for path in sorted((PAGES.parent).glob("*.ipynb")):
+        cells = json.loads(path.read_text("utf-8"))["cells"]
+        text = "\n".join("".join(cell["source"]) for cell in cells)
+        if path.stem != "09_confident_samples":
+            assert "\\tau" not in text, path.stem
+            assert "\u03c4" not in text, path.stem
+        if path.stem not in ("02_myopia", "07_seq2item"):
+            assert "\\theta" not in text, path.stem
