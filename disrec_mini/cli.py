@@ -214,8 +214,8 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
 
 def _table_options(options: argparse.Namespace) -> dict[str, Any]:
     """The options of `read_events` that flags name."""
-    names = ("user", "item", "time", "rating", "sep", "min_rating", "k_core")
-    names += ("keep_repeats",)
+    names = ["user", "item", "time", "rating", "sep", "min_rating", "k_core"]
+    names.append("keep_repeats")
     given = {name: getattr(options, name) for name in names}
     return {name: value for name, value in given.items() if value is not None}
 

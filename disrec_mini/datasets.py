@@ -263,12 +263,12 @@ def _pip_download(source: Source, path: Path) -> None:
 
 def _read(source: Source, path: Path) -> Interactions:
     damage = (OSError, EOFError, LookupError, zipfile.BadZipFile, zlib.error)
-    damage += (AttributeError, TypeError, RecursionError, MemoryError)  # its values
+    values = (AttributeError, TypeError, RecursionError, MemoryError)
     try:
         return source.read(path)
     except DisrecError:  # a sentence already
         raise
-    except (*damage, ValueError, SyntaxError) as error:
+    except (*damage, *values, ValueError, SyntaxError) as error:
         raise DisrecError(
             f"{path} is damaged or not in the published format ({error}): remove it "
             f"and fetch {source.url} again."
