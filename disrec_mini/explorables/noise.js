@@ -106,7 +106,7 @@ function draw() {
   curves.forEach(function (arm, a) {
     var seeds = arm[at];
     rows.append(make("tr", {},
-      make("th", {scope: "row", style: "color:" + tools.colour(a)},
+      make("th", {scope: "row", style: "border-left:6px solid " + tools.colour(a)},
         data.arms[a] + " (" + names[a] + (dashes[a] ? ", dashed)" : ")")),
       make("td", {}, mean(seeds).toFixed(d)),
       make("td", {}, Math.min.apply(null, seeds).toFixed(d) + " to " +

@@ -156,7 +156,8 @@ def test_the_film_explorer_lists_films_that_people_clicked(
     for n in range(starts.count()):
         starts.nth(n).click()
         seen += root.locator(".lane .add, .ten .add").all_inner_texts()
-    assert len(seen) >= 2 * (4 * 5 + 10)
+    assert len(seen) == starts.count() * (4 * 4 + 10)
+    assert starts.count() >= 2
     assert not [title for title in seen if "unknown" in title]
 
 
