@@ -109,7 +109,9 @@ def test_chapters_are_short_in_code_and_ask_something(path):
         if cell.cell_type == "code" and "dm.widgets.quiz" not in cell.source:
             lines = [line for line in cell.source.splitlines() if line.strip()]
             assert len(lines) <= 22, cell.source
-            folded = {"hide-input", "remove-cell"} & set(cell.metadata.get("tags", ()))
+            folded = {"hide-input", "remove-input", "remove-cell"} & set(
+                cell.metadata.get("tags", ())
+            )
             widest = 92 if folded else 78  # what a page shows at 1280 pixels
             assert max(map(len, lines), default=0) <= widest, cell.source
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from disrec_mini.checks import check_is
 from disrec_mini.errors import DisrecError
-from disrec_mini.explorer import _check, _items, _packed_model
+from disrec_mini.explorer import check_items, check_model, packed_model
 from disrec_mini.model import DisRec
 from disrec_mini.synthetic import World
 from disrec_mini.widgets import Shown, explorable
@@ -39,17 +39,17 @@ def show(
     """
     check_is(world, World, "world", "what make_world returns")
     check_is(caption, str, "caption", "a text")
-    _check(model, world.interactions)
+    check_model(model, world.interactions)
     names = [str(noun) for noun in nouns]
     if len(names) != world.settings.n_intents:
         wanted = world.settings.n_intents
         raise DisrecError(f"nouns must name {wanted} kinds of items, not {names}.")
     longest = min(ROOM, model.config.max_len)
-    clicks = _items(start, "the start", model.config.n_items)
+    clicks = check_items(start, "the start", model.config.n_items)
     if len(clicks) > longest:
         raise DisrecError(f"the picture has room for {longest} clicks.")
     page = {
-        **_packed_model(model, half=True),
+        **packed_model(model, half=True),
         "kind": world.intention_of_item.tolist(),
         "nouns": names,
         "start": clicks,

@@ -59,7 +59,7 @@ def show(
     DisrecError : the model or its weights cannot be shown, or data or start do not fit.
     """
     clicks = data.interactions if isinstance(data, World) else data
-    _check(model, clicks)
+    check_model(model, clicks)
     for name, text in (("noun", noun), ("label", label), ("caption", caption)):
         check_is(text, str, name, "a text")
     check_flag(half, "half")
@@ -69,7 +69,7 @@ def show(
     page = {
         "noun": noun,
         "least": at_least,
-        **_packed_model(model, half),
+        **packed_model(model, half),
         "names": (clicks and clicks.item_names) or model.item_names,
         "counts": None if clicks is None else packed(clicks.counts(), "int32"),
         "categories": None if clicks is None else clicks.item_categories,
@@ -97,13 +97,13 @@ def side_by_side(
         raise DisrecError("models must hold a model, not none.")
     for name, model in models.items():
         check_is(name, str, "the name of a model", "a text")
-        _check(model, world.interactions)
-    clicked = _items(start, "the start", world.interactions.n_items)
+        check_model(model, world.interactions)
+    clicked = check_items(start, "the start", world.interactions.n_items)
     categories = world.interactions.item_categories or [()]
     groups = dict.fromkeys(c[0] for c in categories[1:])
     page = {
         "models": [
-            {"name": name, **_packed_model(model, half=True)}
+            {"name": name, **packed_model(model, half=True)}
             for name, model in models.items()
         ],
         "names": world.interactions.item_names,
@@ -116,7 +116,7 @@ def side_by_side(
     return explorable("shirts", page, label, caption, __name__, ("forward", "shirts"))
 
 
-def _check(model: DisRec, clicks: Interactions | None) -> None:
+def check_model(model: DisRec, clicks: Interactions | None) -> None:
     if not isinstance(model, DisRec):
         raise DisrecError(f"the explorer needs a DisRec, not {type(model).__name__}.")
     if not isinstance(clicks, Interactions | None):
@@ -127,7 +127,7 @@ def _check(model: DisRec, clicks: Interactions | None) -> None:
         raise DisrecError(f"the data has {both}: pass the data it learned from.")
 
 
-def _packed_model(model: DisRec, half: bool) -> dict[str, Any]:
+def packed_model(model: DisRec, half: bool) -> dict[str, Any]:
     """What `forward.js` needs to run a model."""
     uniform = isinstance(model.intentions, RemedyLayer) and model.intentions.uniform
     settings = vars(model.config) | {"uniform": bool(uniform)}
@@ -150,7 +150,7 @@ def _weights(model: DisRec, half: bool) -> dict[str, Any]:
     return weights
 
 
-def _items(ids: Any, name: object, n_items: int) -> list[int]:
+def check_items(ids: Any, name: object, n_items: int) -> list[int]:
     """Item ids of a sequence, or a sentence."""
     if isinstance(ids, str | Mapping) or not isinstance(ids, Iterable):
         raise DisrecError(f"{name!r} must be a sequence of item ids, not {ids!r}.")
@@ -170,7 +170,7 @@ def _examples(
     examples = []
     for name, ids in named.items():
         shown_as = str(name) if named is asked else "the example"
-        examples.append((shown_as, _items(ids, name, config.n_items)))
+        examples.append((shown_as, check_items(ids, name, config.n_items)))
     if named is start or clicks is None or clicks.n_clicks == 0:
         return examples
     shown = min(EXAMPLE_CLICKS, config.max_len)
