@@ -38,7 +38,16 @@ def check_path(value: object, what: str) -> Path:
         raise DisrecError(
             f"the place of {what} must be a path or its text, not {short(value)}."
         )
-    return Path(value)
+    path = Path(value)
+    if "\0" in str(path):
+        raise DisrecError(f"the place of {what} is no path: {str(path)!r}.")
+    odd = os.path.exists(path) and not (path.is_file() or path.is_dir())
+    if odd:  # reading it might wait or go on for ever
+        raise DisrecError(
+            f"{path} is a pipe or a device: {what} must be a plain file; write what "
+            "comes out of it into one first."
+        )
+    return path
 
 
 def check_whole(value: object, name: str, least: int) -> int:

@@ -45,13 +45,17 @@ ENOUGH_PAIRS = 4_500_000  # visited in training by default, in 15 to 60 epochs
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    # closed by `>&-`
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     with contextlib.suppress(AttributeError, ValueError):  # a stream of one's own
         # names that a terminal has no signs for; a file or a pipe gets all of them
         how = {"errors": "backslashreplace"}
         if not sys.stdout.isatty():
             how = {"encoding": "utf-8"}
         sys.stdout.reconfigure(**how)  # type: ignore[union-attr]
-    with signals.heard(to_the_end=argv is None):
+    with warnings.catch_warnings(), signals.heard(to_the_end=argv is None):
+        warnings.showwarning = lambda message, *where, **more: _note(str(message))
         return _command(words)
 
 
@@ -632,10 +636,16 @@ def _data(
         return load_dataset(name)
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        if reading is None:
-            data = read_interactions(name, format)
-        else:
-            data = read_events(name, **reading, said=said)
+        try:
+            if reading is None:
+                data = read_interactions(name, format)
+            else:
+                data = read_events(name, **reading, said=said)
+        except MemoryError:
+            raise DisrecError(
+                f"{name} does not fit into the memory: read fewer columns or rows, or "
+                "use a larger machine."
+            ) from None
     for warning in warned:
         _note(f"{name}: {warning.message}.")
     return data

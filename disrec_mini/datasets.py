@@ -97,7 +97,13 @@ def cache_folder(cache: str | os.PathLike[str] | None = None) -> Path:
     """`cache` if given, else $DISREC_DATA, else the platform's cache folder."""
     chosen = cache or os.environ.get("DISREC_DATA")
     if chosen:
-        return Path(chosen).expanduser()
+        try:
+            return Path(chosen).expanduser()
+        except (RuntimeError, TypeError):  # of a user unknown here; no path
+            raise DisrecError(
+                f"the folder of data {str(chosen)!r} cannot be found: give a whole "
+                "path, as cache= or in DISREC_DATA."
+            ) from None
     import pooch
 
     return Path(pooch.os_cache("disrec_mini"))

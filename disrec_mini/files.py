@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import gzip
+import io
 import json
 import math
 import os
@@ -115,6 +116,23 @@ def _plain(value: Any) -> Any:
     return value
 
 
+_UNZIPS = 400, 2**26  # a text grows by less than this, from so many bytes on
+
+
+def _unzipped(path: Path, data: bytes) -> bytes:
+    """What gzip holds, unless it would fill the memory with nothing."""
+    factor, free = _UNZIPS
+    limit = max(free, factor * len(data))
+    with gzip.open(io.BytesIO(data)) as file:
+        text = file.read(limit + 1)
+    if len(text) > limit:
+        raise DisrecError(
+            f"{path} grows to more than {factor} times its size, as no table of "
+            "clicks does: unpack it yourself if you trust it."
+        )
+    return text
+
+
 def read_text(
     path: Path, expected: str = "lines of whole numbers, plain or gzipped"
 ) -> bytes:
@@ -124,7 +142,7 @@ def read_text(
             raise DisrecError(f"{path} is a folder: expected a file of clicks.")
         data = path.read_bytes()
         if data.startswith(b"\x1f\x8b"):
-            data = gzip.decompress(data)
+            data = _unzipped(path, data)
     except FileNotFoundError:
         raise DisrecError(
             f"{path} does not exist: expected a file of clicks."

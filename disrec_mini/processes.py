@@ -241,3 +241,8 @@ def sums(tensors: Sequence[Tensor]) -> list[Tensor]:
         dist.all_reduce(flat)
     parts = flat.split([x.numel() for x in tensors])
     return [part.view_as(x) for part, x in zip(parts, tensors, strict=True)]
+
+
+def watched() -> bool:
+    """Whether somebody sees a bar move: in a terminal, in a notebook, not in a log."""
+    return sys.stderr.isatty() or "ipykernel" in sys.modules

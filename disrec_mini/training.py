@@ -238,7 +238,7 @@ class _Trainer:
             desc=f"epoch {number}/{self.plan.epochs}",
             unit="pair",
             unit_scale=True,
-            disable=not self.progress,
+            disable=not (self.progress and processes.watched()),
             leave=False,
         ) as bar:
             for nth, step in enumerate(objective.steps(number)):

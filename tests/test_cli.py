@@ -221,6 +221,19 @@ def test_an_unknown_data_set_suggests_near_names(sentence: Say) -> None:
     assert "Known: beauty" in sentence("train", "zzz")
 
 
+def test_a_log_gets_lines_and_no_bar(tmp_path: Path) -> None:
+    """And what is closed, such as by `>&-`, is written to nobody."""
+    data = write_clicks(tmp_path / "clicks.txt")
+    words = ["train", str(data), "--epochs", "2", "--out", "run"]
+    words += [word for word in QUICK if word != "--quiet"]
+    ran = subprocess.run([*COMMAND, *words], capture_output=True, text=True, check=True)
+    assert "\r" not in ran.stderr
+    assert "%|" not in ran.stderr
+    assert re.findall(r"^epoch +(\d)", ran.stderr, re.MULTILINE) == ["1", "2"]
+    closed = f"{shlex.join([*COMMAND, 'evaluate', '--model', 'run'])} >&- 2>&-"
+    assert subprocess.run(closed, shell=True, check=False).returncode == 0
+
+
 def test_a_wrong_checksum_sets_the_file_aside(tmp_path: Path, sentence: Say) -> None:
     folder = tmp_path / "cache" / "beauty"
     folder.mkdir(parents=True)

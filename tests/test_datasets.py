@@ -155,6 +155,8 @@ def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert datasets.cache_folder() == tmp_path / "there"
     monkeypatch.delenv("DISREC_DATA")
     assert "disrec_mini" in str(datasets.cache_folder())
+    with pytest.raises(DisrecError, match="'~nobody-here/x' cannot be found"):
+        datasets.cache_folder("~nobody-here/x")
 
 
 def test_cached_file_needs_no_network(

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from test_events import clicks, put, sentence
 
 import disrec_mini as dm
-from disrec_mini import delimited
+from disrec_mini import delimited, files
 from disrec_mini.delimited import Delimited
 
 HEAD = "user,item,time\n"
@@ -203,3 +204,31 @@ def test_a_wrong_row_is_named_by_its_line_in_any_block(
         rows[wrong - 2] += ",5"
         path = put(tmp_path / "a.csv", HEAD + "\n".join(rows))
         assert f"line {wrong}: has 4 cells" in sentence(path)
+
+
+@pytest.mark.parametrize("read", [dm.read_events, dm.read_interactions])
+def test_a_pipe_or_a_device_is_refused_before_it_is_read(
+    tmp_path: Path, read: Any
+) -> None:
+    os.mkfifo(tmp_path / "pipe")  # nobody writes: reading would wait for ever
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(
+            dm.DisrecError, match=r"is a pipe or a device: .* one first"
+        ):
+            read(path)
+    with pytest.raises(dm.DisrecError, match="no path"):
+        read("clicks\0.csv")
+
+
+def test_gzip_that_grows_without_end_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_UNZIPS", (400, 2**16))
+    rows = ["u,i,1\n"] * 3
+    path = tmp_path / "clicks.csv.gz"
+    path.write_bytes(gzip.compress((HEAD + "".join(rows)).encode()))
+    assert len(dm.read_events(path, keep_repeats=True).items) == 3
+    path.write_bytes(gzip.compress((HEAD + "".join(rows * 100_000)).encode()))
+    assert path.stat().st_size * 400 < 6 * 300_000
+    with pytest.raises(dm.DisrecError, match="more than 400 times its size"):
+        dm.read_events(path)
