@@ -109,6 +109,12 @@ def test_overall_takes_what_validated_best(log: list[dict]) -> None:
     assert film.settings == jobs["ml-100k-disrec-full-seed0"].settings
     assert "ml-1m-bpr-mf-full-seed0" not in jobs  # the stronger half
     assert "ml-1m-bpr-mf-sampled-seed0" in jobs
+    lacking = [row for row in log if row["name"] != "ml-100k-caser-11-seed0"]
+    tuning.LOG.write_text(json.dumps(lacking))  # then nobody's last draw counts there
+    jobs = {job.name: job for job in plans.plan("overall")}
+    for data, nth in (("beauty-5core", tuning.DRAWS - 1), ("ml-100k", 10)):
+        job = jobs[f"{data}-disrec-full-seed0"]
+        assert job.settings == tuning.draw("disrec", data, nth)[1]
     tuning.LOG.unlink()
     with pytest.raises(dm.DisrecError, match="experiment tuning"):
         plans.plan("overall")

@@ -7,7 +7,7 @@ best, under each protocol, and reads the test part.
 
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from disrec_mini.errors import DisrecError
 from disrec_mini.experiments.job import Job
 
 DRAWS = 12
-MINUTES = {"beauty-5core": 4.0, "ml-100k": 2.5}  # of training, on one thread
+MINUTES = {"beauty-5core": 2.0, "ml-100k": 1.0}  # of training, on one thread
 PATIENCE = 5
 LONG = ("ml-100k", "ml-1m")  # histories of which 200 clicks are read
 # settings found on the first are taken over to the second
@@ -159,7 +159,10 @@ COUNTED = ("pop", "inverse-pop", "cooccurrence", "pmi")
 
 
 def tuned(data: str, protocol: str) -> dict[str, dict[str, Any]]:
-    """{system: the line of the log that validated best}, best system first."""
+    """{system: the line of the log that validated best}, best system first.
+
+    Of the rounds that every system has finished: the same number of draws for each.
+    """
     try:
         log = json.loads(LOG.read_text("utf-8"))
     except OSError:
@@ -168,12 +171,21 @@ def tuned(data: str, protocol: str) -> dict[str, dict[str, Any]]:
             "disrec_mini experiment tuning`, then `report tuning`."
         ) from None
     source, metric = TRANSFER.get(data, data), PROTOCOLS[protocol]
+    rows = {row["name"].rpartition("-seed")[0]: row for row in log}
+    rounds = complete(source, rows)
     best: dict[str, dict[str, Any]] = {}
-    for row in sorted(log, key=lambda row: -row[metric]):
-        if row["data"] == source:
-            label = row["name"].rpartition("-seed")[0].rpartition("-")[0]
-            best.setdefault(label.removeprefix(f"{source}-"), row)
+    for label, row in sorted(rows.items(), key=lambda named: -named[1][metric]):
+        if row["data"] == source and int(label[-2:]) < rounds:
+            best.setdefault(label[:-3].removeprefix(f"{source}-"), row)
     return best
+
+
+def complete(data: str, labels: Container[str]) -> int:
+    """How many draws of every system are there: a round counts for all or for none."""
+    for nth in range(DRAWS):
+        if any(f"{data}-{name}-{nth:02}" not in labels for name in SYSTEMS):
+            return nth
+    return DRAWS
 
 
 def overall(seeds: Sequence[int] = (0, 1, 2)) -> list[Job]:
