@@ -1,6 +1,7 @@
 """What breaks first when data grow: a world of MovieLens-20M's size, stage by stage.
 
-    python benchmarks/scale.py [--users N] [--steps S] [--asked N] [--out FILE.json]
+    python benchmarks/scale.py [--users N] [--steps S] [--asked N] [--threads T]
+        [--clock cpu] [--out FILE.json]
     python benchmarks/scale.py --growth [--out FILE.json]
 
 The first writes 138,493 users' clicks to a text file (about 20 million on 26,744 items,
@@ -8,7 +9,8 @@ or fewer users), reads them, splits them, trains some steps, evaluates and expor
 notes the seconds and the peak memory of every stage. The time of an epoch is measured
 (all of its steps at the mean of those run) and predicted by `disrec_mini.costs`, with
 speed and bandwidth from a world of an eighth of the users and a quarter of the items.
-Both worlds' steps are run in turns: others may be at work here.
+Both worlds' steps are run in turns: others may be at work here. `--clock cpu` counts
+the seconds that the processor gives to this process, of one thread.
 
 The second needs no machine: it puts 10^6 to 10^9 clicks into the same functions.
 """
@@ -19,7 +21,7 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,7 @@ from disrec_mini.candidates import some_users
 USERS, ITEMS = 138_493, 26_744  # MovieLens-20M
 MOODS = 104
 STATUS = Path("/proc/self/status")
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 ASSUMED = {  # of --growth
     "clicks per user": "20 + lognormal: mean 144, half of the users below 68",
     "items": "a tenth of the clicks, at most 10^8",
@@ -107,17 +110,18 @@ def forget_peak() -> None:
 
 
 class Stages:
-    """Seconds and peak memory of each stage, in order."""
+    """Seconds and peak memory of each stage, in order. now : a clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.now = now
         self.found: dict[str, dict[str, float]] = {}
 
     @contextmanager
     def __call__(self, name: str) -> Iterator[None]:
         forget_peak()
-        before, began = peak_mb(), time.perf_counter()
+        before, began = peak_mb(), self.now()
         yield
-        seconds = round(time.perf_counter() - began, 2)
+        seconds = round(self.now() - began, 2)
         peak = peak_mb()
         self.found[name] = {
             "seconds": seconds,
@@ -130,7 +134,10 @@ class Stages:
 class Run:
     """A model in training, one step at a time, its two parts timed apart."""
 
-    def __init__(self, split: dm.Split, progress: float) -> None:
+    def __init__(
+        self, split: dm.Split, progress: float, now: Callable[[], float]
+    ) -> None:
+        self.now = now
         config = dm.DisRecConfig.recommended(split.train)
         torch.manual_seed(0)
         self.model = dm.DisRec(config).train()
@@ -144,17 +151,17 @@ class Run:
 
     def step(self) -> None:
         """One step; the first prepares the order of the epoch and is not counted."""
-        first, began = not self.prepared, time.perf_counter()
+        first, began = not self.prepared, self.now()
         step = next(self.queue)
         if first:
-            self.prepared = time.perf_counter() - began
+            self.prepared = self.now() - began
         self.optimizer.zero_grad(set_to_none=True)
         self.objective.loss(step, self.progress).total.backward()
-        middle = time.perf_counter()
+        middle = self.now()
         self.optimizer.step()
         if not first:
             self.arithmetic.append(middle - began)
-            self.sweeps.append(time.perf_counter() - middle)
+            self.sweeps.append(self.now() - middle)
 
     def cost(self) -> costs.StepCost:
         """What the model of costs says, on average over ten drawn steps."""
@@ -191,9 +198,11 @@ def epoch(run: Run, other: Run, steps: int) -> dict[str, float]:
     }
 
 
-def measure(n_users: int, steps: int, asked: int) -> dict[str, Any]:
+def measure(
+    n_users: int, steps: int, asked: int, now: Callable[[], float]
+) -> dict[str, Any]:
     """Every stage, in a folder that is removed."""
-    stage, found = Stages(), {}
+    stage, found = Stages(now), {}
     with tempfile.TemporaryDirectory() as folder:
         text = Path(folder) / "clicks.txt"
         with stage("generate"):
@@ -213,8 +222,8 @@ def measure(n_users: int, steps: int, asked: int) -> dict[str, Any]:
         small = dm.leave_one_out(make_clicks(n_users // 8, ITEMS // 4, seed=1))
         for name, progress in (("seq2item", 0.0), ("both losses", 1e3)):
             with stage(f"train, {name}"):
-                run = Run(split, progress)
-                found[name] = epoch(run, Run(small, progress), steps)
+                run = Run(split, progress, now)
+                found[name] = epoch(run, Run(small, progress, now), steps)
             model = run.model
             del run  # the order of its epoch, too
         users = some_users(split, asked)
@@ -290,6 +299,8 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=USERS)
     parser.add_argument("--steps", type=int, default=12, help="timed, of each world")
     parser.add_argument("--asked", type=int, default=10_000, help="users to evaluate")
+    parser.add_argument("--threads", type=int, help="of torch")
+    parser.add_argument("--clock", choices=list(CLOCKS), default="wall")
     parser.add_argument("--growth", action="store_true")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
@@ -306,8 +317,11 @@ def main() -> None:
         found["assumed"] = ASSUMED
         found["rows"] = [growth_row(10**power) for power in (6, 7, 8, 9)]
     else:
-        found["threads"] = torch.get_num_threads()
-        found |= measure(options.users, options.steps, options.asked)
+        if options.threads:
+            torch.set_num_threads(options.threads)
+        found |= {"threads": torch.get_num_threads(), "clock": options.clock}
+        now = CLOCKS[options.clock]
+        found |= measure(options.users, options.steps, options.asked, now)
     text = json.dumps(found, indent=2)
     print(text)
     if options.out:
