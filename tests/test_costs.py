@@ -1,6 +1,7 @@
 """What a run will cost, against counted products and counted tokens."""
 
 import importlib.util
+import json
 from pathlib import Path
 from typing import Any
 
@@ -139,3 +140,14 @@ def test_what_grows_with_the_data(scale: Any) -> None:
     assert hours["eight_shards"] < hours["eight_copies"] < hours["one_machine"]
     assert len(rows[0]["who_takes_over"]) == 1
     assert len(rows[1]["who_takes_over"]) == 3
+
+
+def test_the_stored_run_at_the_size_of_movielens_20m() -> None:
+    """An epoch was predicted within a fifth, and 6 GB were enough."""
+    path = Path(__file__).parents[1] / "book" / "results" / "scale" / "ml-20m.json"
+    found = json.loads(path.read_text("utf-8"))
+    assert found["world"]["n_clicks"] > 1.9e7
+    for losses in ("seq2item", "both losses"):
+        assert 0.8 < found[losses]["predicted_to_measured"] < 1.25
+        assert found[losses]["tokens_per_pair"] < 2
+    assert found["peak_mb"] < 6000
