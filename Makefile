@@ -54,7 +54,8 @@ serve: book ## build the site and serve it on 127.0.0.1 (PORT=8000)
 
 notebooks: $(READY) ## execute the notebooks in place (one only: NB=path)
 	@for notebook in $(NB); do \
-		OMP_NUM_THREADS=1 $(BIN)/jupyter nbconvert --to notebook --execute \
+		OMP_NUM_THREADS=1 DISREC_STORING=1 $(BIN)/jupyter nbconvert --execute \
+			--to notebook \
 			--inplace --ExecutePreprocessor.record_timing=False "$$notebook" \
 			|| exit 1; \
 	done

@@ -76,3 +76,20 @@ def test_letters_are_large_enough_for_a_phone():
 def test_an_unknown_part_is_a_sentence_that_names_the_parts():
     with pytest.raises(dm.DisrecError, match=r"no part 'decoder'.*encoder.*selection"):
         plots.draw_model("clicks", "decoder")
+
+
+def test_readings_hold_where_they_are_stored(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("DISREC_STORING", raising=False)
+    with dm.plots.read_off():
+        assert 1 == 1
+    assert capsys.readouterr().out == ""
+    with dm.plots.read_off():
+        raise AssertionError
+    assert "processors round differently" in capsys.readouterr().out
+    with pytest.raises(ZeroDivisionError), dm.plots.read_off():
+        _ = 1 / 0
+    monkeypatch.setenv("DISREC_STORING", "1")
+    with pytest.raises(AssertionError), dm.plots.read_off():
+        raise AssertionError
