@@ -588,7 +588,7 @@ def test_damaged_and_foreign_files(model: dm.DisRec, tmp_path: Path) -> None:
     path.mkdir()
     load_fails(path, "model.safetensors does not exist")
     os.mkfifo(tmp_path / "pipe")
-    load_fails(tmp_path / "pipe", "is not a file")
+    load_fails(tmp_path / "pipe", "is a pipe or a device")
 
 
 def test_no_bit_of_a_file_may_change(model: dm.DisRec, tmp_path: Path) -> None:
