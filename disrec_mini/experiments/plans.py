@@ -233,7 +233,8 @@ def again(seeds: Sequence[int] = (0,)) -> Jobs:
     ]
 
 
-FROZEN_AGAIN = ("sampled-in-batch",)  # validated best of their kind in `again`
+# validated best of their kind in `again`
+FROZEN_AGAIN = ("sampled-in-batch", "full-hide-0")
 
 
 def frozen(seeds: Sequence[int] = (0, 1, 2)) -> Jobs:
