@@ -236,6 +236,10 @@ def test_the_readme_says_what_is_stored() -> None:
             shown("frozen", f"{data}-logq", full),
         )
         assert said.format(*chosen) in text
+    once_more = [shown("frozen", "beauty-again-sampled")]
+    once_more.append(shown("frozen", "beauty-again-full", full))
+    assert f"has {once_more[0]}, or with" in text
+    assert f"--item-dropout 0` {once_more[1]}." in text
     both, alone = (shown("ablation-paper", f"paper-long-variant{v}") for v in (0, 1))
     assert f"{both} and {alone} in the paper's" in text
     for name, pair in (
