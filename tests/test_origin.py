@@ -1,8 +1,8 @@
 """A run knows what it was made from: it finds it, and says how other data differ."""
 
 import json
-import re
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
